@@ -1,0 +1,27 @@
+# `make` alone explains itself. Every command works on a fresh machine with Python 3.11+, pip, git and make.
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check
+
+help:
+	@echo "make run     start the whole system on this machine and send a sample study through it (stop: Ctrl-C)"
+	@echo "             settings: PORT=8080 DIMSE_PORT=11112 AWS_PORT=4566 STATE_DIR=.local QUIET_SECONDS=5 SAMPLE=yes"
+	@echo "make test    everything the project checks, the running system included"
+	@echo "make check   the quick part of it: style, types, import rules"
+	@echo
+	@echo "The first of them makes .venv; PYTHON=python3.12 chooses the Python it is made from."
+
+run:
+	@$(PYTHON) infra/environment.py infra local
+	@exec .venv/bin/python -m infra.local
+
+test: check
+	@.venv/bin/python -m pytest
+
+check:
+	@$(PYTHON) infra/environment.py infra local test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
