@@ -1,0 +1,1 @@
+"""Imaging ingestion: from the wire to S3, the manifest, events and FHIR."""

@@ -1,0 +1,1 @@
+"""What the stages need of the world, as small Protocols; `imaging.aws` answers them."""

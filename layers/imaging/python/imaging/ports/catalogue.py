@@ -1,0 +1,99 @@
+"""What is stored, as a reader finds it; nothing here writes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Instance
+from imaging.model.revision import Revision
+from imaging.model.study import Series, Study
+from imaging.ports.manifest import CommittedRevision
+
+
+@dataclass(frozen=True)
+class StudyListing:
+    """What one index answers by itself; "" where it is left open.
+
+    Attributes
+    ----------
+    first_date, last_date
+        StudyDate as YYYYMMDD, both included.
+    """
+
+    patient_id: str = ""
+    accession_number: str = ""
+    first_date: str = ""
+    last_date: str = ""
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a UID was found: a series, or an instance of it."""
+
+    study: StudyKey
+    series_instance_uid: str
+    sop_instance_uid: str | None
+
+
+class Catalogue(Protocol):
+    """Finds studies in a space, by indexes that may lag a moment behind."""
+
+    def list_studies(self, space: str, listing: StudyListing, *, at_a_time: int) -> Iterator[StudyKey]:
+        """Studies by StudyDate, newest first, those of one date by falling UID; read as the caller goes on.
+
+        Parameters
+        ----------
+        at_a_time
+            How many keys to read in one go.
+        """
+
+    def locate(self, space: str, uid: str) -> list[Location]:
+        """Every place of a Series or SOP Instance UID; none of a deleted one."""
+
+    def read_studies(self, studies: Sequence[StudyKey]) -> list[Study]:
+        """Rows in the order asked for; absent ones are left out."""
+
+
+class StudyContents(Protocol):
+    """Reads one study. All reads are consistent: whoever heard of a change finds it."""
+
+    def read_series(self, study: StudyKey) -> list[Series]:
+        """Rows of the series that have instances, by UID."""
+
+    def read_instances(
+        self, study: StudyKey, series_instance_uid: str | None = None, *, at_a_time: int | None = None
+    ) -> Iterator[Instance]:
+        """Rows of the study or of one series by Series and SOP Instance UID, without tombstones.
+
+        Parameters
+        ----------
+        at_a_time
+            About how many rows to read in one go; None for a caller that wants all.
+        """
+
+    def read_instances_at(self, keys: Sequence[InstanceKey]) -> list[Instance]:
+        """Rows by key, in no order, without tombstones; absent ones are left out."""
+
+    def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
+        """The gzipped DICOM JSON of those whose metadata the manifest keeps; the others' is spilled."""
+
+
+class StudyHistory(Protocol):
+    """The rows of a study's revisions."""
+
+    def read_study(self, study: StudyKey) -> Study | None:
+        """The study's row, also when nothing of it is left."""
+
+    def read_revisions(self, study: StudyKey) -> list[CommittedRevision]:
+        """Rows of all the study's revisions, oldest first."""
+
+    def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
+        """The row of one revision."""
+
+
+class RevisionSource(Protocol):
+    """The revisions themselves."""
+
+    def read_committed(self, committed: CommittedRevision) -> Revision | None:
+        """The revision whole, from wherever it lies."""

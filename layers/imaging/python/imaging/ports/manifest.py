@@ -1,0 +1,160 @@
+"""The manifest: what is stored, in which state, and what is still to be told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from imaging.model.events import RevisionCounts
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Action, Instance
+from imaging.model.revision import Revision
+from imaging.model.study import Series, Study
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row as it was read, and as it shall be.
+
+    Attributes
+    ----------
+    metadata
+        The DICOM JSON of a new version, gzipped; None if there is no new
+        version, or if its metadata lies in `Instance.spilled_metadata_key`.
+    """
+
+    before: Instance | None
+    after: Instance
+    metadata: bytes | None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anyone but us can see a difference: the same bytes under a new version id are none."""
+        return self.before is None or self.before.change_number != self.after.change_number
+
+
+class InstanceIndex(Protocol):
+    """What stage 2 needs. All reads are consistent."""
+
+    def read_instance(self, key: InstanceKey) -> Instance | None:
+        """The instance's row, tombstones included."""
+
+    def record_changes(self, changes: Sequence[Change], at: datetime) -> list[Change]:
+        """Write changes of one study and count them on it, all or nothing per transaction.
+
+        Each row is written only if it still is as it was read.
+
+        Returns
+        -------
+        list
+            The changes that were not written because the row moved on; read
+            again and repeat.
+        """
+
+
+@dataclass(frozen=True)
+class CommittedRevision:
+    """The row of a revision: what an event says, and where the draft lies."""
+
+    study: StudyKey
+    number: int
+    created_at: datetime
+    claim: str
+    counts: RevisionCounts
+
+
+class StudyFence(Protocol):
+    """What stage 3 needs. All reads are consistent."""
+
+    def read_study(self, study: StudyKey) -> Study | None:
+        """The study's row."""
+
+    def read_series(self, study: StudyKey) -> list[Series]:
+        """Rows of the study's series, the emptied ones included."""
+
+    def read_instances(self, study: StudyKey) -> list[Instance]:
+        """Rows of all the study's instances, tombstones included."""
+
+    def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
+        """The row of a revision."""
+
+    def claim(self, study: Study, claim: str) -> bool:
+        """Take the study for the next revision; False if it moved on since it was read."""
+
+    def close(self, study: Study, claim: str) -> bool:
+        """Make the study final without a new revision; False if it moved on."""
+
+    def commit(self, study: Study, claim: str, revision: Revision) -> bool:
+        """Make the study final at `revision`; False if it moved on."""
+
+    def note_series_metadata(self, series: Iterable[Series]) -> None:
+        """Set `metadata_key`, `metadata_changes` and `attributes`, on those series that still have as many changes."""
+
+    def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
+        """The gzipped DICOM JSON of those whose metadata the manifest keeps; the others' is spilled."""
+
+
+class PendingKind(StrEnum):
+    """Work that a crash can leave behind; each is a mark on the row it concerns."""
+
+    FINALIZE = "finalize"
+    ANNOUNCE_CHANGE = "announce-change"
+    ANNOUNCE_REVISION = "announce-revision"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True)
+class UnannouncedChange:
+    """A change of an instance that no event has told yet."""
+
+    key: InstanceKey
+    action: Action
+    change_number: int
+
+
+class PendingWork(Protocol):
+    """The marks, and how they are removed."""
+
+    def open_studies(self, opened_before: datetime) -> Iterable[StudyKey]:
+        """Studies without a revision of their latest change."""
+
+    def unannounced_changes(self, before: datetime) -> Iterable[UnannouncedChange]:
+        """Changes of instances that no event has told."""
+
+    def unannounced_revisions(self, before: datetime) -> Iterable[CommittedRevision]:
+        """Revisions that no event has told."""
+
+    def unpublished_revisions(self, before: datetime) -> Iterable[CommittedRevision]:
+        """Revisions that were announced and have not reached FHIR."""
+
+    def change_announced(self, change: UnannouncedChange) -> None:
+        """Remove the mark, unless a later change has set its own."""
+
+    def revision_announced(self, revision: CommittedRevision, at: datetime) -> None:
+        """Turn the mark into one for publishing where a FHIR server is configured, else remove it."""
+
+    def revision_announced_again(self, revision: CommittedRevision, at: datetime) -> None:
+        """Let a mark for publishing wait anew from `at`."""
+
+    def revision_published(self, study: StudyKey, number: int) -> None:
+        """Remove the mark of a revision."""
+
+
+class StudyRestoration(Protocol):
+    """What `reconcile` needs beside the stages: to find studies, and to bring lost rows back."""
+
+    def studies_of(self, space: str) -> Iterable[StudyKey]:
+        """Studies of the space that have instances."""
+
+    def restore(self, revisions: Sequence[Revision], instances: Sequence[Instance]) -> None:
+        """Put back the rows of a study whose revisions outlived them.
+
+        Parameters
+        ----------
+        revisions
+            All of one study, oldest first.
+        instances
+            As the last revision left them, tombstones included. Rows that are
+            there already are not touched.
+        """

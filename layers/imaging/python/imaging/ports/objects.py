@@ -1,0 +1,80 @@
+"""Objects in the spaces' buckets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What the store says of one object version."""
+
+    version_id: str
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ListedVersion:
+    """The latest version of a key: an object, or the marker that deleted it."""
+
+    object_key: str
+    version_id: str
+    is_delete_marker: bool
+
+
+class ObjectStore(Protocol):
+    """Reads and writes whole objects; every write is durable when it returns.
+
+    All methods raise `imaging.errors.Unavailable` when the store does not
+    answer, and `imaging.errors.Rejected` (`NO_SUCH_SPACE`) for a space that is
+    not configured.
+    """
+
+    def put_if_absent(
+        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        """Write unless the key is taken; the new version id, or None if it is."""
+
+    def put_if_unchanged(
+        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        """Write a further version over the one with `etag`; None if that is no longer the current one."""
+
+    def head(self, space: str, object_key: str) -> StoredObject | None:
+        """The current version; None if there is none or it is a delete marker."""
+
+    def read(
+        self, space: str, object_key: str, *, first: int = 0, last: int | None = None, version_id: str | None = None
+    ) -> tuple[StoredObject, bytes] | None:
+        """Bytes `first` to `last` (both counted from 0, both included; None: the end).
+
+        The `StoredObject` has the size of the whole. None if there is no such
+        object or version. A range beyond the end gives no bytes.
+        """
+
+    def set_aside(self, space: str, object_key: str, version_id: str, aside_key: str, reason: str) -> None:
+        """Move one version to `aside_key`, with the metadata `reason`; what was current before it is so again."""
+
+    def remove_version(self, space: str, object_key: str, version_id: str) -> None:
+        """Remove one version for good; what was current before it is so again, none to remove is fine."""
+
+    def delete(self, space: str, object_key: str) -> None:
+        """Remove the current version, by a delete marker; nothing to remove is fine."""
+
+
+class ObjectListing(Protocol):
+    """Walks a bucket; only `reconcile` needs it."""
+
+    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+        """The latest version of every key below `prefix`, in the order of the keys."""
+
+
+class ObjectLinks(Protocol):
+    """Lets a client fetch by itself what is too large to pass through."""
+
+    def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
+        """An address that serves that one version, with that content type, for so long."""
