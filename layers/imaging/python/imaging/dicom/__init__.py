@@ -1,0 +1,1 @@
+"""Facts of the standard, each module naming its Part."""

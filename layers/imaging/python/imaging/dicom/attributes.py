@@ -1,0 +1,121 @@
+"""The attributes that are indexed, by level: what PS3.18 Section 10.6 searches and what an ImagingStudy is made of."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Attributes: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""DICOM JSON, PS3.18 Annex F: 8-hex tag to ``{"vr", "Value"}``."""
+
+# What does not vary within a study; PS3.18 Table 10.6.3-3, without what is counted or linked.
+PATIENT_STUDY_ATTRIBUTES = (
+    "00080020",  # Study Date
+    "00080030",  # Study Time
+    "00080050",  # Accession Number
+    "00080051",  # Issuer of Accession Number Sequence
+    "00080090",  # Referring Physician's Name
+    "00080096",  # Referring Physician Identification Sequence
+    "00080201",  # Timezone Offset From UTC
+    "00081030",  # Study Description
+    "00081032",  # Procedure Code Sequence
+    "00081048",  # Physician(s) of Record
+    "00081060",  # Name of Physician(s) Reading Study
+    "00100010",  # Patient's Name
+    "00100020",  # Patient ID
+    "00100021",  # Issuer of Patient ID
+    "00100024",  # Issuer of Patient ID Qualifiers Sequence
+    "00100030",  # Patient's Birth Date
+    "00100040",  # Patient's Sex
+    "00101002",  # Other Patient IDs Sequence
+    "00101010",  # Patient's Age
+    "0020000D",  # Study Instance UID
+    "00200010",  # Study ID
+    "00321033",  # Requesting Service
+    "00321060",  # Requested Procedure Description
+    "00321064",  # Requested Procedure Code Sequence
+)
+
+# What does not vary within a series; PS3.18 Table 10.6.3-4.
+SERIES_ATTRIBUTES = (
+    "00080021",  # Series Date
+    "00080031",  # Series Time
+    "00080060",  # Modality
+    "00080070",  # Manufacturer
+    "00080080",  # Institution Name
+    "00081010",  # Station Name
+    "0008103E",  # Series Description
+    "0008103F",  # Series Description Code Sequence
+    "00081050",  # Performing Physician's Name
+    "00081070",  # Operators' Name
+    "00081090",  # Manufacturer's Model Name
+    "00180015",  # Body Part Examined
+    "00181030",  # Protocol Name
+    "0020000E",  # Series Instance UID
+    "00200011",  # Series Number
+    "00200052",  # Frame of Reference UID
+    "00200060",  # Laterality
+    "00400244",  # Performed Procedure Step Start Date
+    "00400245",  # Performed Procedure Step Start Time
+    "00400250",  # Performed Procedure Step End Date
+    "00400251",  # Performed Procedure Step End Time
+    "00400275",  # Request Attributes Sequence
+)
+
+# What each instance has of its own; PS3.18 Table 10.6.3-5.
+INSTANCE_ATTRIBUTES = (
+    "00080008",  # Image Type
+    "00080016",  # SOP Class UID
+    "00080018",  # SOP Instance UID
+    "00080022",  # Acquisition Date
+    "0008002A",  # Acquisition DateTime
+    "00080023",  # Content Date
+    "00080032",  # Acquisition Time
+    "00080033",  # Content Time
+    "00200012",  # Acquisition Number
+    "00200013",  # Instance Number
+    "00280008",  # Number of Frames
+    "00280010",  # Rows
+    "00280011",  # Columns
+    "00280100",  # Bits Allocated
+    "0040A043",  # Concept Name Code Sequence: what kind of document it is
+    "00420010",  # Document Title
+    "00700080",  # Content Label
+    "00700081",  # Content Description
+)
+
+_STUDY = frozenset(PATIENT_STUDY_ATTRIBUTES)
+_SERIES = frozenset(SERIES_ATTRIBUTES)
+_INSTANCE = frozenset(INSTANCE_ATTRIBUTES)
+
+
+def indexed(metadata: Attributes) -> Attributes:
+    """The attributes of all levels that the index keeps."""
+    return _only(_STUDY | _SERIES | _INSTANCE, metadata)
+
+
+def study_level(attributes: Attributes) -> Attributes:
+    """Those of the patient and the study."""
+    return _only(_STUDY, attributes)
+
+
+def series_level(attributes: Attributes) -> Attributes:
+    """Those of the series alone."""
+    return _only(_SERIES, attributes)
+
+
+def instance_level(attributes: Attributes) -> Attributes:
+    """Those of the instance alone."""
+    return _only(_INSTANCE, attributes)
+
+
+def text(attributes: Attributes, tag: str) -> str:
+    """The first value as text, of a name its alphabetic representation; empty if there is none.
+
+    A sequence has no text.
+    """
+    values = attributes.get(tag, {}).get("Value") or [None]
+    value = values[0].get("Alphabetic") if isinstance(values[0], Mapping) else values[0]
+    return "" if value is None else str(value)
+
+
+def _only(tags: frozenset[str], attributes: Attributes) -> Attributes:
+    return {tag: attribute for tag, attribute in attributes.items() if tag in tags}

@@ -1,0 +1,126 @@
+"""Ranged access to the bytes of one object, and a file-like over it; PS3.10 Section 7 from the transport's side."""
+
+import os
+from typing import Protocol
+
+from imaging.errors import Rejected, RejectReason
+
+READ_AHEAD_BYTES = 64 * 1024
+MAX_PIECE_BYTES = 1024 * 1024
+MAX_FETCHED_BYTES = 64 * 1024 * 1024
+
+ELEMENT_HEADER_BYTES = 8  # tag, VR, 16-bit length; or tag, 32-bit length: PS3.5 Section 7.1
+
+
+class ByteSource(Protocol):
+    """Ranged access to one object."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole object."""
+
+    def read_range(self, first: int, last: int) -> bytes:
+        """Bytes `first` to `last`, both counted from 0 and both included."""
+
+
+class BytesSource:
+    """An object that is in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole object."""
+        return len(self._content)
+
+    def read_range(self, first: int, last: int) -> bytes:
+        """Bytes `first` to `last`, both counted from 0 and both included."""
+        return self._content[first : last + 1]
+
+
+def truncated() -> Rejected:
+    """The refusal of an object that ends too early."""
+    return Rejected(RejectReason.TRUNCATED, "The file ends in the middle of its data set; send it again.")
+
+
+class RangeReader:
+    """A file over a `ByteSource`, for a parser that goes forwards and looks back a few bytes.
+
+    No byte is fetched twice, and at most `READ_AHEAD_BYTES` are fetched beyond
+    what was asked for.
+
+    Attributes
+    ----------
+    end
+        The first offset after the object.
+    needed_until
+        Up to here everything will be read; the reader may fetch it in larger
+        pieces.
+    cut
+        What the last read found when the end cut it short, else None.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self.end = source.size_bytes
+        self.needed_until = 0
+        self.cut: bytes | None = None
+        self._source = source
+        self._position = 0
+        self._window = b""
+        self._window_start = 0
+        self._fetched_bytes = 0
+
+    def tell(self) -> int:
+        """The offset of the next byte, from the start of the object."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go on elsewhere; nothing is fetched by it."""
+        self._position = offset if whence == os.SEEK_SET else self._position + offset
+        return self._position
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, fewer at the end, without going on."""
+        first = self._position - self._window_start
+        if first < 0 or first + size > len(self._window):
+            self._fetch(size)
+            first = self._position - self._window_start
+        return self._window[first : first + size]
+
+    def read(self, size: int) -> bytes:
+        """The next bytes.
+
+        Only the header of an element may be cut by the end of the object: what
+        is no more than padding there is for the caller to tell.
+
+        Raises
+        ------
+        Rejected
+            `TRUNCATED`; `TOO_LARGE` if a hostile header makes us read without end.
+        """
+        found = self.peek(size)
+        self._position += len(found)
+        self.cut = found if len(found) < size else None
+        if self.cut is not None and size != ELEMENT_HEADER_BYTES:
+            raise truncated()
+        return found
+
+    def _fetch(self, size: int) -> None:
+        offset = self._position - self._window_start
+        if 0 <= offset <= len(self._window):
+            # A parser looks back at most the header of an element, 12 bytes.
+            self._window = self._window[max(0, offset - 2 * ELEMENT_HEADER_BYTES) :]
+            self._window_start += max(0, offset - 2 * ELEMENT_HEADER_BYTES)
+        else:
+            self._window, self._window_start = b"", self._position
+        first = self._window_start + len(self._window)
+        ahead = max(READ_AHEAD_BYTES, min(self.needed_until - first, MAX_PIECE_BYTES))
+        last = min(max(self._position + size, first + ahead), self.end) - 1
+        if first > last:
+            return
+        if self._fetched_bytes + last + 1 - first > MAX_FETCHED_BYTES:
+            raise Rejected(RejectReason.TOO_LARGE, "The header, all before Pixel Data, is larger than 64 MiB.")
+        fetched = self._source.read_range(first, last)
+        self._window += fetched
+        self._fetched_bytes += len(fetched)

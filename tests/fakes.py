@@ -1,0 +1,156 @@
+"""Hand-written stand-ins of our own ports, in memory."""
+
+import hashlib
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.ports.objects import ListedVersion, StoredObject
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that goes on a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass(frozen=True)
+class Version:
+    version_id: str
+    body: bytes | None
+    """None: a delete marker."""
+    metadata: Mapping[str, str]
+    content_type: str
+    last_modified: datetime
+
+    @property
+    def stored(self) -> StoredObject:
+        assert self.body is not None
+        return StoredObject(
+            version_id=self.version_id,
+            etag=f'"{hashlib.md5(self.body).hexdigest()}"',
+            size_bytes=len(self.body),
+            last_modified=self.last_modified,
+            metadata=dict(self.metadata),
+        )
+
+
+class InMemoryObjects:
+    """`imaging.ports.objects`: versioned buckets with conditional writes.
+
+    Attributes
+    ----------
+    available
+        Set it to False and every call raises `Unavailable`.
+    before_put
+        Called before each write with its key: the place for somebody else to
+        come in between.
+    """
+
+    def __init__(self, spaces: Collection[str] = ("main",)) -> None:
+        self.available = True
+        self.before_put: Callable[[str], None] = lambda object_key: None
+        self._buckets: dict[str, defaultdict[str, list[Version]]] = {space: defaultdict(list) for space in spaces}
+        self._numbers = count(1)
+        self._clock = Clock()
+        self._lock = threading.Lock()
+
+    def put_if_absent(
+        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        self.before_put(object_key)
+        with self._lock:
+            if self._current(space, object_key):
+                return None
+            return self._add(space, object_key, body, metadata, content_type)
+
+    def put_if_unchanged(
+        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        self.before_put(object_key)
+        with self._lock:
+            current = self._current(space, object_key)
+            if current is None or current.stored.etag != etag:
+                return None
+            return self._add(space, object_key, body, metadata, content_type)
+
+    def put(self, space: str, object_key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str:
+        """As somebody else would, outside our ports."""
+        return self._add(space, object_key, body, metadata or {}, "application/octet-stream")
+
+    def head(self, space: str, object_key: str) -> StoredObject | None:
+        current = self._current(space, object_key)
+        return current.stored if current else None
+
+    def read(
+        self, space: str, object_key: str, *, first: int = 0, last: int | None = None, version_id: str | None = None
+    ) -> tuple[StoredObject, bytes] | None:
+        found = self._current(space, object_key)
+        if version_id:
+            versions = self._bucket(space)[object_key]
+            found = next((version for version in versions if version.version_id == version_id), None)
+        if found is None or found.body is None:
+            return None
+        return found.stored, found.body[first : None if last is None else last + 1]
+
+    def set_aside(self, space: str, object_key: str, version_id: str, aside_key: str, reason: str) -> None:
+        with self._lock:
+            versions = self._bucket(space)[object_key]
+            for version in [version for version in versions if version.version_id == version_id]:
+                assert version.body is not None
+                self._add(space, aside_key, version.body, {"reason": reason}, version.content_type)
+                versions.remove(version)
+
+    def remove_version(self, space: str, object_key: str, version_id: str) -> None:
+        with self._lock:
+            versions = self._bucket(space)[object_key]
+            versions[:] = [version for version in versions if version.version_id != version_id]
+
+    def delete(self, space: str, object_key: str) -> None:
+        with self._lock:
+            self._add(space, object_key, None, {}, "")
+
+    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+        for object_key, versions in sorted(self._bucket(space).items()):
+            if versions and object_key.startswith(prefix) and object_key > start_after:
+                yield ListedVersion(object_key, versions[-1].version_id, versions[-1].body is None)
+
+    def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
+        return f"https://objects.example/{space}/{object_key}?version={version_id}"
+
+    def keys(self, space: str = "main") -> list[str]:
+        """What is there now."""
+        return sorted(key for key in self._bucket(space) if self._current(space, key))
+
+    def versions(self, object_key: str, space: str = "main") -> list[Version]:
+        """All of them, oldest first, delete markers included."""
+        return list(self._bucket(space)[object_key])
+
+    def _bucket(self, space: str) -> defaultdict[str, list[Version]]:
+        if not self.available:
+            raise Unavailable("The store does not answer.")
+        if space not in self._buckets:
+            raise Rejected(RejectReason.NO_SUCH_SPACE, "There is no such storage space.")
+        return self._buckets[space]
+
+    def _current(self, space: str, object_key: str) -> Version | None:
+        versions = self._bucket(space)[object_key]
+        return versions[-1] if versions and versions[-1].body is not None else None
+
+    def _add(
+        self, space: str, object_key: str, body: bytes | None, metadata: Mapping[str, str], content_type: str
+    ) -> str:
+        version = Version(f"v{next(self._numbers)}", body, dict(metadata), content_type, self._clock())
+        self._bucket(space)[object_key].append(version)
+        return version.version_id
