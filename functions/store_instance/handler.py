@@ -1,0 +1,62 @@
+"""API Gateway's POSTs below a space: STOW-RS."""
+
+import base64
+import functools
+import os
+import traceback
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from imaging import bootstrap
+from imaging.dicomweb.message import error_response
+from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
+from imaging.errors import Rejected
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+
+
+@functools.cache
+def store_resource() -> StoreResource:
+    """Compose the use case, once per process."""
+    return bootstrap.store_resource(os.environ)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Translate the event, store, translate the answer."""
+    try:
+        answer = store_resource()(*request_of(event))
+    except Exception as failure:  # the outermost guard; a message may quote a value, so only kind and place are told
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+        answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
+    tell(answer)
+    response = answer.response
+    return {"statusCode": response.status, "headers": dict(response.headers), "body": response.body.decode()}
+
+
+def request_of(event: dict[str, Any]) -> tuple[str, str, bytes]:
+    """Path, Content-Type and body of API Gateway's event; what stands before /spaces is the stage's."""
+    _, root, below = event["path"].partition("/spaces/")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    body = event.get("body") or ""
+    content = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    return root + below, headers.get("content-type", ""), content
+
+
+def tell(answer: StoreAnswer) -> None:
+    """Count and log what became of the instances."""
+    refused = [outcome for outcome in answer.outcomes if isinstance(outcome, Rejected)]
+    stored = len(answer.outcomes) - len(refused)
+    for rejected in refused:
+        logger.warning("refused", reason=rejected.reason.value, SOPInstanceUID=rejected.sop_instance_uid)
+    metrics.add_metric("InstancesStored", MetricUnit.Count, stored)
+    metrics.add_metric("InstancesRefused", MetricUnit.Count, len(refused))
+    logger.info("answered", status=answer.response.status, stored=stored, refused=len(refused))

@@ -1,0 +1,241 @@
+"""Stage 1: take an instance, whichever door it comes through."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from imaging.dicom.header import BytesSource, Header, read_header
+from imaging.dicom.pixel_data import check_pixel_data
+from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.model.identifiers import InstanceKey
+from imaging.model.instance import Arrival, Door
+from imaging.pipeline.object_source import ObjectSource
+from imaging.ports.objects import ObjectStore, StoredObject
+from imaging.settings import OtherBytes, Space, space_named
+
+CONTENT_TYPE = "application/dicom"
+
+_ROUNDS = 5
+
+
+class Outcome(StrEnum):
+    """What became of an instance that was taken."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    """It was there with other bytes; those stay as an object version."""
+    IDENTICAL = "identical"
+    """It was there already; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An instance that is durable."""
+
+    key: InstanceKey
+    sop_class_uid: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Received:
+    """An instance that can be stored, with its file's bytes untouched."""
+
+    key: InstanceKey
+    sop_class_uid: str
+    part10: bytes
+    data_set_bytes: int
+    arrival: Arrival
+
+
+class StoreInstance:
+    """Checks an instance and writes it to its one key.
+
+    Parameters
+    ----------
+    clock
+        The moment, UTC.
+    """
+
+    def __init__(self, objects: ObjectStore, spaces: Mapping[str, Space], clock: Callable[[], datetime]) -> None:
+        self._objects = objects
+        self._spaces = spaces
+        self._clock = clock
+
+    def __call__(
+        self,
+        space: str,
+        part10: bytes,
+        *,
+        door: Door,
+        calling_ae_title: str = "",
+        study_instance_uid: str | None = None,
+    ) -> Stored:
+        """Take one instance; when this returns, S3 has confirmed it.
+
+        Raises
+        ------
+        Rejected
+            As `receive` and `keep`.
+        Unavailable
+            Nothing is lost if the sender tries again.
+        """
+        return self.keep(
+            self.receive(
+                space, part10, door=door, calling_ae_title=calling_ae_title, study_instance_uid=study_instance_uid
+            )
+        )
+
+    def receive(
+        self,
+        space: str,
+        part10: bytes,
+        *,
+        door: Door,
+        calling_ae_title: str = "",
+        study_instance_uid: str | None = None,
+    ) -> Received:
+        """Check an instance without storing it.
+
+        Parameters
+        ----------
+        part10
+            A whole file, PS3.10 Section 7.
+        study_instance_uid
+            The study it must belong to, if the sender named one.
+
+        Raises
+        ------
+        Rejected
+            As `read_header` and `check_pixel_data`; `OTHER_STUDY`;
+            `SOP_CLASS_MISMATCH` if what stands before the data set does not
+            go with it; `NO_SUCH_SPACE`.
+        """
+        space_named(self._spaces, space)
+        source = BytesSource(part10)
+        header = read_header(source, keep_sequences=False)
+        try:
+            _check_names(header, door)
+            if study_instance_uid not in {None, header.study_instance_uid}:
+                raise Rejected(RejectReason.OTHER_STUDY, "The instance belongs to another study than the one named.")
+            check_pixel_data(source, header)
+        except Rejected as rejected:
+            raise _naming(rejected, header.sop_class_uid, header.sop_instance_uid) from rejected
+        data_set = memoryview(part10)[header.data_set_offset :]
+        return Received(
+            key=InstanceKey.checked(
+                space, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid
+            ),
+            sop_class_uid=header.sop_class_uid,
+            part10=part10,
+            data_set_bytes=len(data_set),
+            arrival=Arrival(
+                data_set_digest=hashlib.sha256(data_set).hexdigest(),
+                transfer_syntax_uid=header.transfer_syntax_uid,
+                door=door,
+                stored_at=self._clock(),
+                calling_ae_title=calling_ae_title,
+            ),
+        )
+
+    def keep(self, received: Received) -> Stored:
+        """Store an instance that was checked.
+
+        Raises
+        ------
+        Rejected
+            `OTHER_BYTES_STORED`, in a space that refuses them.
+        Unavailable
+            The store does not answer, or too many senders store the same
+            instance at once.
+        """
+        refuses = self._spaces[received.key.space].other_bytes is OtherBytes.REFUSE
+        for _ in range(_ROUNDS):
+            if self._put_if_absent(received):
+                return _stored(received, Outcome.CREATED)
+            current = self._objects.head(received.key.space, received.key.object_key)
+            if current is None:
+                continue  # deleted since
+            if self._is_identical(received, current):
+                return _stored(received, Outcome.IDENTICAL)
+            if refuses:
+                refusal = Rejected(
+                    RejectReason.OTHER_BYTES_STORED,
+                    "The SOP Instance UID is taken by an instance with other bytes, which this space keeps.",
+                )
+                raise _naming(refusal, received.sop_class_uid, received.key.sop_instance_uid)
+            if self._put_if_unchanged(received, current.etag):
+                return _stored(received, Outcome.REPLACED)
+        raise Unavailable("Others store the same instance at this moment; send it again.")
+
+    def _put_if_absent(self, received: Received) -> str | None:
+        return self._objects.put_if_absent(
+            received.key.space,
+            received.key.object_key,
+            received.part10,
+            metadata=received.arrival.as_object_metadata(),
+            content_type=CONTENT_TYPE,
+        )
+
+    def _put_if_unchanged(self, received: Received, etag: str) -> str | None:
+        return self._objects.put_if_unchanged(
+            received.key.space,
+            received.key.object_key,
+            received.part10,
+            etag=etag,
+            metadata=received.arrival.as_object_metadata(),
+            content_type=CONTENT_TYPE,
+        )
+
+    def _is_identical(self, received: Received, current: StoredObject) -> bool:
+        arrival = Arrival.of_object_metadata(current.metadata)
+        if arrival:
+            return received.arrival.is_identical_to(arrival)
+        return self._holds_data_set_of(received, current)
+
+    def _holds_data_set_of(self, received: Received, current: StoredObject) -> bool:
+        """Compare with an object that no door of ours wrote; its data set is read only if the size is right."""
+        try:
+            header = read_header(ObjectSource(self._objects, received.key, current, b""), keep_sequences=False)
+        except Rejected:
+            return False
+        if current.size_bytes - header.data_set_offset != received.data_set_bytes:
+            return False
+        found = self._objects.read(
+            received.key.space,
+            received.key.object_key,
+            first=header.data_set_offset,
+            version_id=current.version_id,
+        )
+        digest = hashlib.sha256(found[1]).hexdigest() if found else ""
+        return (digest, header.transfer_syntax_uid) == (
+            received.arrival.data_set_digest,
+            received.arrival.transfer_syntax_uid,
+        )
+
+
+def _check_names(header: Header, door: Door) -> None:
+    """Compare what stands before the data set with the data set, PS3.10 Table 7.1-1.
+
+    In a C-STORE it is what the association said, and must be right. In a file
+    the SOP Instance UID often is an earlier one: who gave the data set a new
+    one, as de-identification does, forgot it there. The data set decides.
+    """
+    stated = [(header.media_storage_sop_class_uid, header.sop_class_uid)]
+    if door is Door.C_STORE:
+        stated.append((header.media_storage_sop_instance_uid, header.sop_instance_uid))
+    if any(outside and outside != inside for outside, inside in stated):
+        raise Rejected(
+            RejectReason.SOP_CLASS_MISMATCH,
+            "The File Meta Information names another SOP Class or SOP Instance than the data set.",
+        )
+
+
+def _naming(rejected: Rejected, sop_class_uid: str, sop_instance_uid: str) -> Rejected:
+    return Rejected(rejected.reason, str(rejected), sop_class_uid=sop_class_uid, sop_instance_uid=sop_instance_uid)
+
+
+def _stored(received: Received, outcome: Outcome) -> Stored:
+    return Stored(received.key, received.sop_class_uid, outcome)

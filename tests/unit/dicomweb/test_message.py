@@ -1,0 +1,64 @@
+import gzip
+import json
+import os
+
+import pytest
+
+from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response, json_bytes, json_response
+from imaging.errors import Rejected, RejectReason
+
+LAMBDA_RESPONSE_BYTES = 6_000_000
+
+
+def answer(body: bytes, **headers: str) -> Response:
+    request = Request("/", headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return json_response(request, "application/json", body, {}, narrower="ask for less")
+
+
+def test_a_body_of_the_greatest_size_fits_into_what_lambda_answers() -> None:
+    assert MAX_BODY_BYTES * 4 / 3 + 100_000 <= LAMBDA_RESPONSE_BYTES
+
+
+def test_writes_json_in_unicode() -> None:
+    assert json_bytes({"name": "山田"}) == '{"name":"山田"}'.encode()
+
+
+@pytest.mark.parametrize("accept_encoding", ["gzip", "deflate, gzip;q=0.8", "br, GZIP"])
+def test_compresses_for_clients_that_can_read_it(accept_encoding: str) -> None:
+    body = b"[" + b" " * 100_000 + b"]"
+    response = answer(body, accept_encoding=accept_encoding)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(response.body) == body
+
+
+@pytest.mark.parametrize("accept_encoding", ["", "identity", "gzip;q=0", "gzip; q=0.0, br", "x-gzippy"])
+def test_does_not_compress_for_the_others(accept_encoding: str) -> None:
+    response = answer(b" " * 100_000, accept_encoding=accept_encoding)
+    assert "Content-Encoding" not in response.headers
+    assert len(response.body) == 100_000
+
+
+def test_does_not_compress_what_is_small() -> None:
+    assert answer(b"[]", accept_encoding="gzip").body == b"[]"
+
+
+@pytest.mark.parametrize("accept_encoding", ["gzip", ""])
+def test_refuses_a_body_over_the_limit_and_says_how_to_ask(accept_encoding: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        answer(os.urandom(MAX_BODY_BYTES + 1), accept_encoding=accept_encoding)
+    assert refusal.value.reason is RejectReason.TOO_LARGE
+    assert str(refusal.value).endswith("ask for less.")
+    assert ("gzip" in str(refusal.value)) == (not accept_encoding)
+
+
+def test_the_query_may_say_what_the_client_accepts() -> None:
+    headers = {"accept": "text/html"}
+    assert Request("/", [("accept", "application/dicom")], headers).accept == "application/dicom"
+    assert Request("/", [("limit", "1")], headers).accept == "text/html"
+    assert Request("/").accept == ""
+
+
+def test_an_error_is_one_sentence_in_json() -> None:
+    response = error_response(404, "There is none.")
+    assert response.headers["Content-Type"] == "application/json"
+    assert json.loads(response.body) == {"error": "There is none."}
