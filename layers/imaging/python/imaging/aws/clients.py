@@ -1,0 +1,55 @@
+"""boto3 clients, one per service and process, and their failures in our words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from imaging.errors import Unavailable
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=32,
+    signature_version="v4",
+)
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))  # pre-signed addresses with response headers need it
+
+
+_make_client: Callable[..., Any] = boto3.client
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    """Return the process's client of `service`; clients are safe to share between threads."""
+    return _make_client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
+
+
+def error_code(error: ClientError) -> str:
+    """The service's code, such as ``ConditionalCheckFailedException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def ours_to_retry(what: str) -> Iterator[None]:
+    """Turn what AWS refuses or does not answer into `Unavailable`.
+
+    The message names the call and the service's code, never its text: that may
+    quote a key.
+
+    Parameters
+    ----------
+    what
+        The call, for the message: ``reading an object``.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise Unavailable(f"AWS failed {what} ({error_code(error)}); it is tried again.") from error
+    except BotoCoreError as error:
+        raise Unavailable(f"AWS failed {what} ({type(error).__name__}); it is tried again.") from error

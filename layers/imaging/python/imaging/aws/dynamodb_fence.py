@@ -1,0 +1,188 @@
+"""Stage 3's conditional writes: claim, close and commit, each only on what was seen.
+
+The fence is the study's count of changes. Whoever commits must have seen the
+latest: a change in between makes the condition fail, and the study waits again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+
+from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
+from imaging.aws.rows import (
+    Row,
+    instance_of,
+    instance_partitions,
+    metadata_row_key,
+    packed,
+    pending_mark,
+    revision_of_row,
+    revision_row_key,
+    series_of_row,
+    series_row_key,
+    study_names,
+    study_of_row,
+    study_partition,
+    study_row_key,
+    timestamp,
+    to_item,
+)
+from imaging.aws.searchable import study_search_keys
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Instance
+from imaging.model.revision import Revision
+from imaging.model.study import Series, Study, StudyState
+from imaging.ports.manifest import CommittedRevision, PendingKind
+
+_UNMOVED = "#changes = :changes AND #revision = :revision AND #state IN (:open_, :finalizing)"
+
+
+class DynamoDbStudyFence:
+    """`imaging.ports.manifest.StudyFence` on the manifest table."""
+
+    def __init__(self, table: ManifestTable) -> None:
+        self._table = table
+
+    def read_study(self, study: StudyKey) -> Study | None:
+        """The study's row."""
+        row = self._table.get(study_row_key(study))
+        return study_of_row(row) if row else None
+
+    def read_series(self, study: StudyKey) -> list[Series]:
+        """Rows of the study's series, the emptied ones included."""
+        return [series_of_row(row) for row in self._rows(study_partition(study), "SERIES#")]
+
+    def read_instances(self, study: StudyKey) -> list[Instance]:
+        """Rows of all the study's instances, tombstones included, partitions side by side."""
+        partitions = instance_partitions(study)
+        with ThreadPoolExecutor(len(partitions)) as pool:
+            pages = pool.map(lambda partition: list(self._rows(partition, "INSTANCE#")), partitions)
+            return [instance_of(row) for rows in pages for row in rows]
+
+    def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
+        """The row of a revision."""
+        row = self._table.get(revision_row_key(study, number))
+        return revision_of_row(row) if row else None
+
+    def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
+        """The gzipped DICOM JSON of those whose metadata the manifest keeps."""
+        wanted = {metadata_row_key(instance)["sk"]: instance.key for instance in instances}
+        rows = self._table.get_many(metadata_row_key(instance) for instance in instances)
+        return {wanted[row["sk"]]: row["metadata"] for row in rows}
+
+    def claim(self, study: Study, claim: str) -> bool:
+        """Take the study for the next revision; an older claim is simply taken over."""
+        return self._table.update(
+            study_row_key(study.key),
+            UpdateExpression="SET #claim = :claim, #state = :finalizing",
+            ConditionExpression=_UNMOVED,
+            ExpressionAttributeNames=_names("claim", "state", "changes", "revision"),
+            ExpressionAttributeValues=to_item({**_as_seen(study), ":claim": claim}),
+        )
+
+    def close(self, study: Study, claim: str) -> bool:
+        """Make the study final without a new revision; False if it moved on."""
+        return self._table.update(
+            study_row_key(study.key),
+            UpdateExpression="SET #state = :final REMOVE #claim, #pending, #pending_since",
+            ConditionExpression=f"{_UNMOVED} AND #claim = :claim",
+            ExpressionAttributeNames=_names("claim", "state", "changes", "revision", "pending", "pending_since"),
+            ExpressionAttributeValues=to_item({**_as_seen(study), ":claim": claim, ":final": StudyState.FINAL.value}),
+        )
+
+    def commit(self, study: Study, claim: str, revision: Revision) -> bool:
+        """Make the study final at `revision`; False if it moved on."""
+        try:
+            self._table.transact([_finish(study, claim, revision), {"Put": _put_revision(revision, claim)}])
+        except ConditionsFailed:
+            return False
+        return True
+
+    def note_series_metadata(self, series: Iterable[Series]) -> None:
+        """Note the consolidated metadata on those series that still have as many changes."""
+        update = partial(
+            self._table.update,
+            UpdateExpression="SET metadata_key = :key, metadata_changes = :changes, attributes = :attributes",
+            ConditionExpression="changes = :changes",
+        )
+        for one in series:
+            update(
+                series_row_key(one.study, one.series_instance_uid),
+                ExpressionAttributeValues=to_item(
+                    {
+                        ":key": one.metadata_key,
+                        ":changes": one.changes,
+                        ":attributes": packed(one.attributes),
+                    }
+                ),
+            )
+
+    def _rows(self, partition: str, prefix: str) -> Iterator[Row]:
+        return self._table.query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=to_item({":pk": partition, ":prefix": prefix}),
+            ConsistentRead=True,
+        )
+
+
+def _names(*attributes: str) -> dict[str, str]:
+    return {f"#{name}": name for name in attributes}
+
+
+def _as_seen(study: Study) -> Row:
+    return {
+        ":changes": study.changes,
+        ":revision": study.revision,
+        ":open_": StudyState.OPEN.value,
+        ":finalizing": StudyState.FINALIZING.value,
+    }
+
+
+def _finish(study: Study, claim: str, revision: Revision) -> dict[str, Row]:
+    """The STUDY row's half of the commit; what a search shows is recomputed from the whole study."""
+    sets: Row = {
+        "state": StudyState.FINAL.value,
+        "revision": revision.number,
+        "series": len(revision.series),
+        "instances": revision.instances,
+        "attributes": packed(revision.attributes),
+        "modalities": set(revision.modalities) or None,
+        **(study_search_keys(revision.attributes) if revision.series else {}),
+    }
+    sets = {name: value for name, value in sets.items() if value not in (None, "")}
+    cleared = {"modalities", *study_search_keys({})} - sets.keys()
+    removes = ("claim", "pending", "pending_since", *sorted(cleared))
+    return {
+        "Update": {
+            "Key": to_item(study_row_key(study.key)),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :new_{name}" for name in sets)
+            + " REMOVE "
+            + ", ".join(f"#{name}" for name in removes),
+            "ConditionExpression": f"{_UNMOVED} AND #claim = :claim",
+            "ExpressionAttributeNames": _names(*sets, *removes, "changes", "claim"),
+            "ExpressionAttributeValues": to_item(
+                {**_as_seen(study), ":claim": claim, **{f":new_{name}": value for name, value in sets.items()}}
+            ),
+        }
+    }
+
+
+def _put_revision(revision: Revision, claim: str) -> dict[str, object]:
+    return {
+        "Item": to_item(
+            {
+                **revision_row_key(revision.study, revision.number),
+                **study_names(revision.study),
+                "kind": "REVISION",
+                "revision": revision.number,
+                "created_at": timestamp(revision.created_at),
+                "claim": claim,
+                "counts": asdict(revision.counts),
+                "pending": pending_mark(PendingKind.ANNOUNCE_REVISION, revision.study),
+                "pending_since": timestamp(revision.created_at),
+            }
+        ),
+        "ConditionExpression": "attribute_not_exists(pk)",
+    }

@@ -1,0 +1,275 @@
+"""Stage 2's conditional writes: instances, and their count on series and study, in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
+from imaging.aws.rows import (
+    Row,
+    instance_of,
+    instance_row,
+    instance_row_key,
+    metadata_row_key,
+    packed,
+    pending_mark,
+    series_of_row,
+    series_row_key,
+    study_names,
+    study_of_row,
+    study_row_key,
+    timestamp,
+    to_item,
+)
+from imaging.aws.searchable import study_search_keys
+from imaging.dicom.attributes import study_level, series_level, text
+from imaging.errors import Unavailable
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Action, Instance
+from imaging.model.study import Series, Study, StudyState
+from imaging.ports.manifest import Change, PendingKind
+
+MODALITY = "00080060"
+_INSTANCES_PER_TRANSACTION = 40  # of 100 actions and 4 MB: room for their series and the study
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What a transaction adds to a study or a series."""
+
+    changes: int
+    instances: int
+    newest: Instance
+
+
+class DynamoDbInstanceIndex:
+    """`imaging.ports.manifest.InstanceIndex` on the manifest table."""
+
+    def __init__(self, table: ManifestTable) -> None:
+        self._table = table
+
+    def read_instance(self, key: InstanceKey) -> Instance | None:
+        """The instance's row, tombstones included."""
+        row = self._table.get(instance_row_key(key))
+        return instance_of(row) if row else None
+
+    def record_changes(self, changes: Sequence[Change], at: datetime) -> list[Change]:
+        """Write changes of one study and count them on it; see the port."""
+        self._table.put_many(
+            {
+                **metadata_row_key(change.after),
+                **study_names(change.after.key.study),
+                "kind": "METADATA",
+                "version_id": change.after.version_id,
+                "metadata": change.metadata,
+            }
+            for change in changes
+            if change.metadata
+        )
+        overtaken: list[Change] = []
+        for start in range(0, len(changes), _INSTANCES_PER_TRANSACTION):
+            overtaken += self._record(list(changes[start : start + _INSTANCES_PER_TRANSACTION]), at)
+        return overtaken
+
+    def _record(self, changes: list[Change], at: datetime) -> list[Change]:
+        overtaken: list[Change] = []
+        for _ in range(_ATTEMPTS):
+            if not changes:
+                return overtaken
+            try:
+                self._table.transact(self._actions(changes, at))
+            except ConditionsFailed as cancelled:
+                # A failed instance has moved on and is the caller's to read again. If only a
+                # count has moved on, the counts are read again and the same changes repeated.
+                moved = [changes[place] for place in cancelled.failed if place < len(changes)]
+                overtaken += moved
+                changes = [change for change in changes if change not in moved]
+            else:
+                return overtaken
+        raise Unavailable("A study changed too quickly to count its changes; they are tried again.")
+
+    def _actions(self, changes: list[Change], at: datetime) -> list[dict[str, Any]]:
+        told = [change for change in changes if change.is_told]
+        actions = [_write_instance(change, at) for change in changes]
+        if not told:
+            return actions
+        study_key = told[0].after.key.study
+        by_series: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in told:
+            by_series[change.after.key.series_instance_uid].append(change)
+        rows = {
+            row["sk"]: row
+            for row in self._table.get_many(
+                [study_row_key(study_key), *(series_row_key(study_key, uid) for uid in by_series)]
+            )
+        }
+        appearing = 0
+        for series_instance_uid, of_series in by_series.items():
+            row_key = series_row_key(study_key, series_instance_uid)
+            before = series_of_row(rows[row_key["sk"]]) if row_key["sk"] in rows else None
+            tally = _tally(of_series)
+            appearing += _appearing(before.instances if before else 0, tally.instances)
+            actions.append(_count_on_series(study_key, series_instance_uid, row_key, before, tally))
+        study = study_of_row(rows["STUDY"]) if "STUDY" in rows else None
+        actions.append(_count_on_study(study_key, study, _tally(told), appearing, _modalities(told), at))
+        return actions
+
+
+def _write_instance(change: Change, at: datetime) -> dict[str, Any]:
+    row: Row = instance_row(change.after)
+    if not change.is_told:
+        # An update, not a put: the mark of an earlier change that is still untold must stay.
+        row_key = {"pk": row.pop("pk"), "sk": row.pop("sk")}
+        condition, values = _unmoved(change.before)
+        return _update(row_key, sets=_present(row), adds={}, removes=[], condition=condition, values=values)
+    condition, values = _unmoved(change.before)
+    row["pending"] = pending_mark(PendingKind.ANNOUNCE_CHANGE, change.after.key.study)
+    row["pending_since"] = timestamp(at)
+    put: dict[str, Any] = {"Item": to_item(row), "ConditionExpression": condition}
+    if values:
+        put["ExpressionAttributeValues"] = to_item(values)
+    return {"Put": put}
+
+
+def _unmoved(before: Instance | None) -> tuple[str, Row]:
+    """The condition that the row still is as it was read."""
+    if before is None:
+        return "attribute_not_exists(pk)", {}
+    return "change_number = :seen_number AND version_id = :seen_version", {
+        ":seen_number": before.change_number,
+        ":seen_version": before.version_id,
+    }
+
+
+def _present(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value not in (None, "")}
+
+
+def _tally(changes: Sequence[Change]) -> _Tally:
+    return _Tally(
+        changes=len(changes),
+        instances=sum(
+            (not change.after.deleted) - (change.before is not None and not change.before.deleted) for change in changes
+        ),
+        newest=max((change.after for change in changes), key=_storing_order),
+    )
+
+
+def _storing_order(instance: Instance) -> tuple[bool, datetime, InstanceKey]:
+    return (not instance.deleted, instance.arrival.stored_at, instance.key)
+
+
+def _appearing(instances_before: int, added: int) -> int:
+    """1 if the first instance comes, -1 if the last one goes."""
+    return (instances_before + added > 0) - (instances_before > 0)
+
+
+def _modalities(changes: Sequence[Change]) -> set[str]:
+    return {
+        modality
+        for change in changes
+        if not change.after.deleted and (modality := text(change.after.attributes, MODALITY))
+    }
+
+
+def _count_on_series(
+    study: StudyKey, series_instance_uid: str, row_key: Row, before: Series | None, tally: _Tally
+) -> dict[str, Any]:
+    sets = {**study_names(study), "kind": "SERIES", "series_instance_uid": series_instance_uid}
+    remaining = (before.instances if before else 0) + tally.instances
+    if remaining > 0:
+        sets["uid"] = series_instance_uid
+    if not tally.newest.deleted:
+        sets["attributes"] = packed(series_level(tally.newest.attributes))
+    condition, values = _counted_as_read("instances", before.instances if before else None, tally.instances)
+    return _update(
+        row_key,
+        sets=sets,
+        adds={"changes": tally.changes, "instances": tally.instances},
+        removes=[] if remaining > 0 else ["uid"],
+        condition=condition,
+        values=values,
+    )
+
+
+def _counted_as_read(name: str, seen: int | None, added: int) -> tuple[str, Row]:
+    """Hold a count to what was read, just as far as it decides whether something appears or disappears."""
+    if seen is None:
+        return "attribute_not_exists(pk)", {}
+    if seen == 0 or added < 0:
+        return f"{name} = :seen", {":seen": seen}
+    return f"{name} > :none", {":none": 0}
+
+
+def _count_on_study(
+    key: StudyKey, before: Study | None, tally: _Tally, appearing: int, modalities: set[str], at: datetime
+) -> dict[str, Any]:
+    sets: Row = {
+        **study_names(key),
+        "kind": "STUDY",
+        "state": StudyState.OPEN.value,
+        "last_change_at": timestamp(at),
+    }
+    removes: list[str] = []
+    condition, values = _counted_as_read("instances", before.instances if before else None, tally.instances)
+    if before is None or before.state is StudyState.FINAL:
+        sets["opened_at"] = sets["pending_since"] = timestamp(at)
+        sets["pending"] = pending_mark(PendingKind.FINALIZE, key)
+        if before:
+            condition += " AND #state = :final"
+            values[":final"] = StudyState.FINAL.value
+    else:
+        # Its mark stands already; it must not have become final in between.
+        condition += " AND #state IN (:open_, :finalizing)"
+        values |= {":open_": StudyState.OPEN.value, ":finalizing": StudyState.FINALIZING.value}
+    if (before.instances if before else 0) + tally.instances == 0:
+        removes += study_search_keys({})
+    elif not tally.newest.deleted:
+        attributes = study_level(tally.newest.attributes)
+        sets["attributes"] = packed(attributes)
+        for name, value in study_search_keys(attributes).items():
+            if value:
+                sets[name] = value
+            else:
+                removes.append(name)
+    adds: Row = {
+        "changes": tally.changes,
+        "instances": tally.instances,
+        "series": appearing,
+        "revision": 0,  # so that the fence finds a number to compare before the first revision
+    }
+    if modalities:
+        adds["modalities"] = modalities
+    return _update(study_row_key(key), sets=sets, adds=adds, removes=removes, condition=condition, values=values)
+
+
+def _update(
+    row_key: Row, *, sets: Row, adds: Row, removes: Sequence[str], condition: str, values: Row
+) -> dict[str, Any]:
+    """One Update action; every attribute goes by a placeholder, since many are reserved words."""
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+    if adds:
+        expression += " ADD " + ", ".join(f"#{name} :add_{name}" for name in adds)
+    if removes:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+    names = {f"#{name}": name for name in (*sets, *adds, *removes)}
+    if "#state" in condition:
+        names["#state"] = "state"
+    return {
+        "Update": {
+            "Key": to_item(row_key),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": to_item(
+                {
+                    **{f":{name}": value for name, value in sets.items()},
+                    **{f":add_{name}": value for name, value in adds.items()},
+                    **values,
+                }
+            ),
+        }
+    }

@@ -1,0 +1,108 @@
+"""The marks of work left, read from a sparse index and removed one by one."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.rows import (
+    PENDING_SHARDS,
+    Row,
+    change_of_row,
+    instance_row_key,
+    pending_mark,
+    revision_of_row,
+    revision_row_key,
+    study_of,
+    timestamp,
+    to_item,
+)
+from imaging.model.identifiers import StudyKey
+from imaging.ports.manifest import CommittedRevision, PendingKind, UnannouncedChange
+
+_REMOVE = "REMOVE pending, pending_since"
+
+
+class DynamoDbPendingWork:
+    """`imaging.ports.manifest.PendingWork` on the manifest table.
+
+    Parameters
+    ----------
+    publishes_to_fhir
+        Whether an announced revision is marked to be published.
+    """
+
+    def __init__(self, table: ManifestTable, *, publishes_to_fhir: bool) -> None:
+        self._table = table
+        self._publishes_to_fhir = publishes_to_fhir
+
+    def open_studies(self, opened_before: datetime) -> Iterator[StudyKey]:
+        """Studies without a revision of their latest change."""
+        return map(study_of, self._marked(PendingKind.FINALIZE, opened_before))
+
+    def unannounced_changes(self, before: datetime) -> Iterator[UnannouncedChange]:
+        """Changes of instances that no event has told."""
+        return map(change_of_row, self._marked(PendingKind.ANNOUNCE_CHANGE, before))
+
+    def unannounced_revisions(self, before: datetime) -> Iterator[CommittedRevision]:
+        """Revisions that no event has told."""
+        return map(revision_of_row, self._marked(PendingKind.ANNOUNCE_REVISION, before))
+
+    def unpublished_revisions(self, before: datetime) -> Iterator[CommittedRevision]:
+        """Revisions that were announced and have not reached FHIR."""
+        return map(revision_of_row, self._marked(PendingKind.PUBLISH, before))
+
+    def change_announced(self, change: UnannouncedChange) -> None:
+        """Remove the mark, unless a later change has set its own."""
+        self._table.update(
+            instance_row_key(change.key),
+            UpdateExpression=_REMOVE,
+            ConditionExpression="change_number = :number",
+            ExpressionAttributeValues=to_item({":number": change.change_number}),
+        )
+
+    def revision_announced(self, revision: CommittedRevision, at: datetime) -> None:
+        """Turn the mark into one for publishing where a FHIR server is configured, else remove it.
+
+        A repeat of the announcement must not bring back the mark of a revision
+        that has been published meanwhile.
+        """
+        announce = pending_mark(PendingKind.ANNOUNCE_REVISION, revision.study)
+        publish = pending_mark(PendingKind.PUBLISH, revision.study)
+        values: Row = {":announce": announce}
+        update = _REMOVE
+        if self._publishes_to_fhir:
+            update = "SET pending = :publish, pending_since = :at"
+            values |= {":publish": publish, ":at": timestamp(at)}
+        self._table.update(
+            revision_row_key(revision.study, revision.number),
+            UpdateExpression=update,
+            ConditionExpression="pending = :announce",
+            ExpressionAttributeValues=to_item(values),
+        )
+
+    def revision_announced_again(self, revision: CommittedRevision, at: datetime) -> None:
+        """Let a mark for publishing wait anew from `at`."""
+        self._table.update(
+            revision_row_key(revision.study, revision.number),
+            UpdateExpression="SET pending_since = :at",
+            ConditionExpression="pending = :publish",
+            ExpressionAttributeValues=to_item(
+                {":publish": pending_mark(PendingKind.PUBLISH, revision.study), ":at": timestamp(at)}
+            ),
+        )
+
+    def revision_published(self, study: StudyKey, number: int) -> None:
+        """Remove the mark of a revision."""
+        self._table.update(
+            revision_row_key(study, number),
+            UpdateExpression=_REMOVE,
+            ConditionExpression="attribute_exists(pk)",
+        )
+
+    def _marked(self, kind: PendingKind, before: datetime) -> Iterator[Row]:
+        for shard in range(PENDING_SHARDS):
+            yield from self._table.query(
+                IndexName="pending",
+                KeyConditionExpression="pending = :pending AND pending_since < :before",
+                ExpressionAttributeValues=to_item({":pending": f"{kind.value}#{shard}", ":before": timestamp(before)}),
+            )

@@ -1,0 +1,187 @@
+"""The spaces' buckets."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from imaging.aws.clients import client, error_code, ours_to_retry
+from imaging.errors import Unavailable
+from imaging.ports.objects import ListedVersion, StoredObject
+from imaging.settings import Space, space_named
+
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+_ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
+_OUT_OF_RANGE = {"InvalidRange", "416"}
+
+
+class S3Objects:
+    """`imaging.ports.objects`, all three, on the buckets of the configured spaces."""
+
+    def __init__(self, spaces: Mapping[str, Space]) -> None:
+        self._spaces = spaces
+
+    def put_if_absent(
+        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        """Write unless the key is taken; the new version id, or None if it is."""
+        return self._put(space, object_key, body, metadata, content_type, IfNoneMatch="*")
+
+    def put_if_unchanged(
+        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+    ) -> str | None:
+        """Write a further version over the one with `etag`; None if that is no longer the current one."""
+        return self._put(space, object_key, body, metadata, content_type, IfMatch=etag)
+
+    def head(self, space: str, object_key: str) -> StoredObject | None:
+        """The current version; None if there is none or it is a delete marker."""
+        try:
+            with ours_to_retry("looking at an object"):
+                return _stored(client("s3").head_object(Bucket=self._bucket(space), Key=object_key))
+        except Unavailable as failure:
+            if _code(failure) in _ABSENT:
+                return None
+            raise
+
+    def read(
+        self, space: str, object_key: str, *, first: int = 0, last: int | None = None, version_id: str | None = None
+    ) -> tuple[StoredObject, bytes] | None:
+        """Bytes `first` to `last`, both counted from 0 and included; None if there is no such object."""
+        wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Key": object_key}
+        if version_id:
+            wanted["VersionId"] = version_id
+        if first or last is not None:
+            wanted["Range"] = f"bytes={first}-{'' if last is None else last}"
+        try:
+            with ours_to_retry("reading an object"):
+                answer = client("s3").get_object(**wanted)
+                return _stored(answer), answer["Body"].read()
+        except Unavailable as failure:
+            if _code(failure) in _ABSENT:
+                return None
+            if _code(failure) in _OUT_OF_RANGE:
+                return self._nothing(space, object_key, version_id)
+            raise
+
+    def set_aside(self, space: str, object_key: str, version_id: str, aside_key: str, reason: str) -> None:
+        """Move one version to `aside_key`, with the metadata `reason`."""
+        bucket = self._bucket(space)
+        try:
+            with ours_to_retry("setting an object aside"):
+                client("s3").copy(  # in parts when it is over 5 GB
+                    {"Bucket": bucket, "Key": object_key, "VersionId": version_id},
+                    bucket,
+                    aside_key,
+                    ExtraArgs={"Metadata": {"reason": reason}, "MetadataDirective": "REPLACE"},
+                )
+                client("s3").delete_object(Bucket=bucket, Key=object_key, VersionId=version_id)
+        except Unavailable as failure:
+            if _code(failure) not in _ABSENT:  # absent: another delivery of the same event was here first
+                raise
+
+    def remove_version(self, space: str, object_key: str, version_id: str) -> None:
+        """Remove one version for good; what was current before it is so again."""
+        with ours_to_retry("removing an object version"):
+            client("s3").delete_object(Bucket=self._bucket(space), Key=object_key, VersionId=version_id)
+
+    def delete(self, space: str, object_key: str) -> None:
+        """Remove the current version, by a delete marker."""
+        with ours_to_retry("deleting an object"):
+            client("s3").delete_object(Bucket=self._bucket(space), Key=object_key)
+
+    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+        """The latest version of every key below `prefix`, in the order of the keys."""
+        wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}
+        if start_after:
+            wanted["KeyMarker"] = start_after
+        while True:
+            with ours_to_retry("listing a bucket"):
+                page = client("s3").list_object_versions(**wanted)
+            yield from sorted(
+                (
+                    ListedVersion(entry["Key"], entry["VersionId"], is_delete_marker)
+                    for entries, is_delete_marker in (
+                        (page.get("Versions", []), False),
+                        (page.get("DeleteMarkers", []), True),
+                    )
+                    for entry in entries
+                    if entry["IsLatest"]
+                ),
+                key=lambda version: version.object_key,
+            )
+            if not page.get("IsTruncated"):
+                return
+            wanted |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
+        """An address that serves that one version, with that content type, for so long."""
+        address: str = client("s3").generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket(space),
+                "Key": object_key,
+                "VersionId": version_id,
+                "ResponseContentType": content_type,
+            },
+            ExpiresIn=seconds,
+        )
+        return address
+
+    def _bucket(self, space: str) -> str:
+        return space_named(self._spaces, space).bucket
+
+    def _put(
+        self,
+        space: str,
+        object_key: str,
+        body: bytes,
+        metadata: Mapping[str, str],
+        content_type: str,
+        **condition: str,
+    ) -> str | None:
+        try:
+            with ours_to_retry("writing an object"):
+                answer = client("s3").put_object(
+                    Bucket=self._bucket(space),
+                    Key=object_key,
+                    Body=body,
+                    Metadata=dict(metadata),
+                    ContentType=content_type,
+                    ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
+                    **condition,
+                )
+        except Unavailable as failure:
+            if _code(failure) in _TAKEN or (_code(failure) in _ABSENT and "IfMatch" in condition):
+                return None
+            raise
+        version_id: str = answer["VersionId"]
+        return version_id
+
+    def _nothing(self, space: str, object_key: str, version_id: str | None) -> tuple[StoredObject, bytes] | None:
+        """No bytes, of an object shorter than the range that was asked for."""
+        wanted = {"Bucket": self._bucket(space), "Key": object_key} | ({"VersionId": version_id} if version_id else {})
+        try:
+            with ours_to_retry("looking at an object"):
+                return _stored(client("s3").head_object(**wanted)), b""
+        except Unavailable as failure:
+            if _code(failure) in _ABSENT:
+                return None
+            raise
+
+
+def _stored(answer: Mapping[str, Any]) -> StoredObject:
+    total = answer["ContentRange"].rpartition("/")[2] if "ContentRange" in answer else answer["ContentLength"]
+    return StoredObject(
+        version_id=answer.get("VersionId", "null"),
+        etag=answer["ETag"],
+        size_bytes=int(total),
+        last_modified=answer["LastModified"],
+        metadata=answer["Metadata"],
+    )
+
+
+def _code(failure: Unavailable) -> str:
+    cause = failure.__cause__
+    return error_code(cause) if isinstance(cause, ClientError) else ""

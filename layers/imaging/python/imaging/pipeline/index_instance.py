@@ -1,0 +1,182 @@
+"""Stage 2: bring the manifest to what S3 holds at a key.
+
+An S3 event is a hint; the key's current version is the fact. So late, doubled
+and reordered events, and puts that overtake deletes, all end the same.
+"""
+
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+from imaging.dicom.attributes import indexed
+from imaging.dicom.header import Header, read_header
+from imaging.dicom.json_model import to_dicom_json
+from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
+from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
+from imaging.ports.manifest import Change, InstanceIndex
+from imaging.ports.objects import ObjectStore, StoredObject
+
+_ROUNDS = 5
+_SIDE_BY_SIDE = 8
+_LARGEST_KEPT_METADATA_BYTES = 8 * 1024  # larger ones spill to S3, so that a row stays a few write units
+
+
+class IndexInstance:
+    """Compares keys with S3 and records what changed.
+
+    Parameters
+    ----------
+    side_by_side
+        How many objects of one study are read at a time.
+    """
+
+    def __init__(
+        self,
+        objects: ObjectStore,
+        index: InstanceIndex,
+        clock: Callable[[], datetime],
+        *,
+        side_by_side: int = _SIDE_BY_SIDE,
+    ) -> None:
+        self._objects = objects
+        self._index = index
+        self._clock = clock
+        self._side_by_side = side_by_side
+
+    def __call__(self, keys: Iterable[InstanceKey]) -> dict[InstanceKey, Unavailable]:
+        """Index the keys, those of one study together.
+
+        Returns
+        -------
+        dict
+            The keys that could not be indexed now, with the reason; the others
+            are durable in the manifest. What is not an instance has been set
+            aside under ``quarantine/`` and is no failure.
+        """
+        by_study: defaultdict[StudyKey, set[InstanceKey]] = defaultdict(set)
+        for key in keys:
+            by_study[key.study].add(key)
+        failures: dict[InstanceKey, Unavailable] = {}
+        for of_study in by_study.values():
+            failures |= self._index_study(sorted(of_study))
+        return failures
+
+    def _index_study(self, keys: list[InstanceKey]) -> dict[InstanceKey, Unavailable]:
+        failures: dict[InstanceKey, Unavailable] = {}
+        for _ in range(_ROUNDS):
+            changes = []
+            with ThreadPoolExecutor(self._side_by_side) as pool:
+                for key, outcome in zip(keys, pool.map(self._compare, keys), strict=True):
+                    if isinstance(outcome, Unavailable):
+                        failures[key] = outcome
+                    elif outcome:
+                        changes.append(outcome)
+            if not changes:
+                return failures
+            try:
+                overtaken = self._index.record_changes(changes, self._clock())
+            except Unavailable as failure:
+                return failures | {change.after.key: failure for change in changes}
+            if not overtaken:
+                return failures
+            keys = [change.after.key for change in overtaken]
+        moving = Unavailable("The instance changed faster than it could be indexed; it is tried again.")
+        return failures | dict.fromkeys(keys, moving)
+
+    def _compare(self, key: InstanceKey) -> Change | Unavailable | None:
+        try:
+            return self._change_of(key)
+        except Unavailable as failure:
+            return failure
+
+    def _change_of(self, key: InstanceKey) -> Change | None:
+        for _ in range(_ROUNDS):
+            before = self._index.read_instance(key)  # first the row, then the object: never the other way round
+            found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1)
+            if found is None:
+                return _deletion(before)
+            stored, prefix = found
+            if before and not before.deleted and before.version_id == stored.version_id:
+                return None
+            try:
+                return self._storing(key, before, stored, prefix)
+            except Rejected as rejected:
+                self._set_aside(key.space, key.object_key, stored, rejected)
+        raise Unavailable("What is not DICOM keeps arriving under this key; it is tried again.")
+
+    def refuse(self, space: str, object_key: str, rejected: Rejected) -> None:
+        """Set aside what lies under a key that names no instance."""
+        stored = self._objects.head(space, object_key)
+        if stored:
+            self._set_aside(space, object_key, stored, rejected)
+
+    def _set_aside(self, space: str, object_key: str, stored: StoredObject, rejected: Rejected) -> None:
+        self._objects.set_aside(space, object_key, stored.version_id, f"quarantine/{object_key}", str(rejected))
+
+    def _storing(self, key: InstanceKey, before: Instance | None, stored: StoredObject, prefix: bytes) -> Change:
+        header = read_header(ObjectSource(self._objects, key, stored, prefix))
+        _check_lies_under_its_own_key(key, header)
+        metadata = to_dicom_json(header)
+        number, action = _next(before)
+        after = instance_of(key, header, stored, metadata, number, action)
+        if before and not before.deleted and before.arrival.is_identical_to(after.arrival):
+            after = replace(after, change_number=before.change_number, action=before.action)
+        kept = gzip.compress(json.dumps(metadata, separators=(",", ":")).encode(), mtime=0)
+        if len(kept) <= _LARGEST_KEPT_METADATA_BYTES:
+            return Change(before, after, kept)
+        self._objects.put_if_absent(
+            key.space, after.spilled_metadata_key, kept, metadata={}, content_type="application/gzip"
+        )
+        return Change(before, after, None)
+
+
+def instance_of(
+    key: InstanceKey, header: Header, stored: StoredObject, metadata: DicomJson, number: int, action: Action
+) -> Instance:
+    """The manifest's view of one object version."""
+    return Instance(
+        key=key,
+        change_number=number,
+        action=action,
+        version_id=stored.version_id,
+        size_bytes=stored.size_bytes,
+        arrival=Arrival.of_object_metadata(stored.metadata) or _by_hand(header, stored),
+        sop_class_uid=header.sop_class_uid,
+        attributes=indexed(metadata),
+    )
+
+
+def _next(before: Instance | None) -> tuple[int, Action]:
+    if before is None:
+        return 1, Action.CREATE
+    return before.change_number + 1, Action.CREATE if before.deleted else Action.UPDATE
+
+
+def _deletion(before: Instance | None) -> Change | None:
+    if before is None or before.deleted:
+        return None
+    return Change(before, replace(before, change_number=before.change_number + 1, action=Action.DELETE), None)
+
+
+def _check_lies_under_its_own_key(key: InstanceKey, header: Header) -> None:
+    named = (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
+    if named != (key.study_instance_uid, key.series_instance_uid, key.sop_instance_uid):
+        raise Rejected(
+            RejectReason.INVALID_IDENTIFIER,
+            "The UIDs in the object are not those of its key; put it under incoming/ and it finds its place.",
+        )
+
+
+def _by_hand(header: Header, stored: StoredObject) -> Arrival:
+    return Arrival(
+        data_set_digest=f"etag:{stored.etag}",
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        door=Door.BY_HAND,
+        stored_at=stored.last_modified,
+    )

@@ -1,0 +1,84 @@
+"""An HTTP server that answers as a test says, and remembers what it was asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+
+from infra.local.settings import HOST
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Script:
+    """Answers in their order; the last one again and again.
+
+    Attributes
+    ----------
+    cut
+        Close the connection in the middle of each answer.
+    silent
+        Give no answer until the script ends.
+    """
+
+    base_url: str = ""
+    answers: list[tuple[int, Any]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    cut: bool = False
+    silent: bool = False
+    ended: Event = field(default_factory=Event)
+
+    def next_answer(self) -> tuple[int, bytes]:
+        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return status, body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+@contextmanager
+def scripted_server() -> Iterator[Script]:
+    """Serve on a free port of this machine."""
+    script = Script()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            script.requests.append(Request(self.command, self.path, dict(self.headers), body))
+            if script.silent:
+                script.ended.wait()
+            status, answer = script.next_answer()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            if status // 100 == 3:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(answer[: len(answer) // 2] if script.cut else answer)
+            self.close_connection = script.cut or script.silent
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        script.base_url = f"http://{HOST}:{server.server_port}/fhir"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield script
+        finally:
+            script.ended.set()
+            server.shutdown()
+            thread.join()
