@@ -1,0 +1,36 @@
+"""The last look at a resource before it goes out.
+
+The models are those of R4B (4.3.0); a server speaks R4 (4.0.1). For Patient,
+Endpoint, ImagingStudy and Bundle the two have the same elements.
+"""
+
+from typing import Any
+
+from fhir.resources.R4B.endpoint import Endpoint
+from fhir.resources.R4B.imagingstudy import ImagingStudy
+from fhir.resources.R4B.patient import Patient
+from pydantic import ValidationError
+
+from imaging.errors import Rejected, RejectReason
+from imaging.fhir.primitives import Resource
+
+_MODELS: dict[str, Any] = {"Endpoint": Endpoint, "ImagingStudy": ImagingStudy, "Patient": Patient}
+
+
+def checked(resource: Resource) -> Resource:
+    """Return `resource` if its model accepts it.
+
+    Raises
+    ------
+    Rejected
+        `MALFORMED_REQUEST`; the message names the elements, never their values.
+    """
+    kind = resource["resourceType"]
+    try:
+        _MODELS[kind].model_validate(resource)
+    except ValidationError as error:
+        elements = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+        raise Rejected(
+            RejectReason.MALFORMED_REQUEST, f"The study's {kind} would not be valid FHIR in {', '.join(elements)}."
+        ) from None
+    return resource

@@ -1,0 +1,337 @@
+"""The fence under arrivals, replacements, deletes, races, crashes and lost events.
+
+The manifest is the real one, DynamoDB's conditional writes included; S3 is a
+fake that behaves as S3 does, so that many orders can be tried.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+import os
+from itertools import count
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imaging.aws.dynamodb_fence import DynamoDbStudyFence
+from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
+from imaging.aws.dynamodb_pending import DynamoDbPendingWork
+from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
+from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.rows import study_row_key
+from imaging.errors import Unavailable
+from imaging.model.events import Event
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.links import Links
+from imaging.model.revision import Revision
+from imaging.model.study import StudyState
+from imaging.pipeline.announce_change import AnnounceChange
+from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
+from imaging.pipeline.index_instance import IndexInstance
+from imaging.pipeline.reconcile import Reconcile
+from imaging.pipeline.restore_study import RestoreStudy
+from imaging.pipeline.revision_archive import RevisionArchive
+from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.pipeline.sweep import Grace, Sweep
+from tests.fakes import InMemoryObjects
+from tests.instances import part10_instance, stored_metadata
+from tests.interleaving import Actor, Stepwise, run_interleaved
+from tests.manifest_table import create_manifest_table
+
+NO_QUIET = timedelta(0)
+SERIES = 2
+INSTANCES_A_SERIES = 2
+
+
+class Clock:
+    """A clock that moves whenever it is read, so that no two moments are the same."""
+
+    def __init__(self) -> None:
+        self._ticks = count()
+
+    def __call__(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=next(self._ticks))
+
+
+@dataclass
+class Bus:
+    """Remembers what it was told."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def publish(self, events: list[Event]) -> None:
+        self.events += events
+
+
+class NoTimer:
+    """The test decides when a timer falls due."""
+
+    def arm(self, study: StudyKey, changes: int, due_at: datetime, attempt: int = 0) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def table(embedded_aws: object) -> ManifestTable:
+    name = f"manifest-{uuid4().hex}"
+    create_manifest_table(name)
+    return ManifestTable(name)
+
+
+class World:
+    """One study of its own, in a space of its own, and the processes around it."""
+
+    def __init__(self, table: ManifestTable) -> None:
+        self.table = table
+        self.space = f"space-{uuid4().hex[:12]}"
+        self.study = StudyKey(self.space, f"1.2.{uuid4().int}")
+        self.objects = InMemoryObjects([self.space])
+        self.bus = Bus()
+        self.clock = Clock()
+        self.fence = DynamoDbStudyFence(table)
+        self.pending = DynamoDbPendingWork(table, publishes_to_fhir=False)
+        self.restoration = DynamoDbStudyRestoration(table)
+        self.archive = RevisionArchive(self.objects)
+
+    def key(self, place: int) -> InstanceKey:
+        series, instance = divmod(place, INSTANCES_A_SERIES)
+        study = self.study.study_instance_uid
+        return InstanceKey(self.space, study, f"{study}.{series + 1}", f"{study}.{series + 1}.{instance + 1}")
+
+    def put(self, place: int, content: int) -> None:
+        key = self.key(place)
+        part10 = part10_instance(key, patient_comments=f"content {content}")
+        self.objects.put(self.space, key.object_key, part10, stored_metadata(part10, self.clock()))
+
+    def delete(self, place: int) -> None:
+        self.objects.delete(self.space, self.key(place).object_key)
+
+    def index(self, actor: Actor | None = None) -> IndexInstance:
+        index = DynamoDbInstanceIndex(self.table)
+        return IndexInstance(_of(actor, self.objects), _of(actor, index), self.clock, side_by_side=1)
+
+    def finalize(self, actor: Actor | None = None) -> FinalizeStudy:
+        objects, fence = _of(actor, self.objects), _of(actor, self.fence)
+        return FinalizeStudy(
+            fence,
+            RevisionArchive(objects),
+            SeriesMetadata(objects, fence),
+            NoTimer(),
+            quiet=NO_QUIET,
+            clock=self.clock,
+            new_claim=lambda: uuid4().hex,
+        )
+
+    def sweep(self, actor: Actor | None = None) -> Sweep:
+        pending = _of(actor, self.pending)
+        announce = AnnounceChange(
+            _of(actor, self.bus),
+            NoTimer(),
+            pending,
+            RevisionArchive(_of(actor, self.objects)),
+            Links("https://imaging.example.org"),
+            quiet=NO_QUIET,
+            clock=self.clock,
+        )
+        return Sweep(pending, _of(actor, self.fence), announce, quiet=NO_QUIET, clock=self.clock)
+
+    def reconcile(self) -> Reconcile:
+        restore = RestoreStudy(self.objects, self.archive, self.fence, self.restoration)
+        return Reconcile(self.objects, self.fence, self.restoration, self.index(), restore)
+
+    def settle(self) -> None:
+        """Deliver again all that at-least-once delivery would, until nothing is left to do."""
+        places = range(SERIES * INSTANCES_A_SERIES)
+        assert self.index()(self.key(place) for place in places) == {}
+        outcomes = [self.finalize()(self.study) for _ in range(3)]
+        assert outcomes[-1] is Finalized.NOTHING_OPEN, outcomes
+        self.sweep()(Grace.of_seconds(-1))
+
+    def revisions(self) -> Iterator[Revision]:
+        study = self.fence.read_study(self.study)
+        for number in range(1, (study.revision if study else 0) + 1):
+            revision = self.archive.read(self.study, number)
+            assert revision is not None, f"revision {number} has no final key"
+            yield revision
+
+
+def _of(actor, port):
+    return Stepwise(port, actor) if actor else port
+
+
+def check_history(world: World) -> None:
+    """Exactly one history, complete, ending at what S3 holds."""
+    content: dict[tuple[str, str], str] = {}
+    for number, revision in enumerate(world.revisions(), start=1):
+        assert revision.number == number
+        assert revision.is_change, "a revision without a change"
+        held = {
+            (series.series_instance_uid, one.sop_instance_uid): one.data_set_digest
+            for series in revision.series
+            for one in series.instances
+        }
+        before, content = content, held
+        assert {_uids(change) for change in revision.additions} == held.keys() - before.keys()
+        assert {_uids(change) for change in revision.deletions} == before.keys() - held.keys()
+        assert {_uids(change) for change in revision.modifications} == {
+            uids for uids in held.keys() & before.keys() if held[uids] != before[uids]
+        }
+    in_s3 = {
+        (key.series_instance_uid, key.sop_instance_uid): stored.metadata["data-set-sha256"]
+        for place in range(SERIES * INSTANCES_A_SERIES)
+        for key in [world.key(place)]
+        if (stored := world.objects.head(world.space, key.object_key))
+    }
+    assert content == in_s3, "the last revision is not what S3 holds"
+
+
+def check_counts(world: World) -> None:
+    study, rows = world.fence.read_study(world.study), world.fence.read_instances(world.study)
+    if study is None:
+        assert rows == []
+        return
+    present = [row for row in rows if not row.deleted]
+    assert study.state is StudyState.FINAL
+    assert study.changes == sum(row.change_number for row in rows)
+    assert study.instances == len(present)
+    assert study.series == len({row.key.series_instance_uid for row in present})
+    for series in world.fence.read_series(world.study):
+        of_series = [row for row in rows if row.key.series_instance_uid == series.series_instance_uid]
+        assert series.changes == sum(row.change_number for row in of_series)
+        assert series.instances == sum(not row.deleted for row in of_series)
+        if series.instances:
+            assert series.finished_metadata_key
+            assert world.objects.head(world.space, series.finished_metadata_key)
+
+
+def check_told(world: World) -> None:
+    """Each revision and each instance's last change was told at least once, and nothing that was not."""
+    rows = {row.key.sop_instance_uid: row for row in world.fence.read_instances(world.study)}
+    told = {
+        (event.detail["instance"], event.detail["change_number"])
+        for event in world.bus.events
+        if "instance" in event.detail
+    }
+    assert {(uid, row.change_number) for uid, row in rows.items()} <= told
+    assert all(1 <= number <= rows[uid].change_number for uid, number in told)
+    revisions = {event.detail["revision"]: event for event in world.bus.events if "revision" in event.detail}
+    history = {revision.number: revision for revision in world.revisions()}
+    assert revisions.keys() == history.keys()
+    for number, event in revisions.items():
+        assert event.detail["additions"] == len(history[number].additions)
+        assert event.detail_type == ("Study Revised" if history[number].instances else "Study Deleted")
+
+
+def _uids(change):
+    return change.series_instance_uid, change.sop_instance_uid
+
+
+place = st.integers(0, SERIES * INSTANCES_A_SERIES - 1)
+mutation = st.one_of(st.tuples(st.just("put"), place, st.integers(0, 2)), st.tuples(st.just("delete"), place))
+mutations = st.lists(mutation, min_size=1, max_size=5)
+
+
+@settings(
+    max_examples=int(os.environ.get("EX", "60")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    senders=st.lists(mutations, min_size=1, max_size=3),
+    finalizers=st.integers(1, 2),
+    sweepers=st.integers(0, 1),
+    choices=st.lists(st.integers(0, 7), max_size=200),
+    kill_at=st.frozensets(st.integers(2, 120), max_size=3),
+)
+def test_any_order_of_arrivals_finalizers_and_crashes_leaves_one_complete_history(
+    table, senders, finalizers, sweepers, choices, kill_at
+):
+    world = World(table)
+
+    def sender(script):
+        def act(actor: Actor) -> None:
+            for verb, *arguments in script:
+                actor.checkpoint()
+                getattr(world, verb)(*arguments)
+                world.index(actor)([world.key(arguments[0])])
+
+        return act
+
+    def finalizer(actor: Actor) -> None:
+        for _ in range(3):
+            try:
+                world.finalize(actor)(world.study)
+            except Unavailable:
+                continue  # its queue delivers it again
+
+    def sweeper(actor: Actor) -> None:
+        world.sweep(actor)(Grace.of_seconds(-1))
+
+    run_interleaved(
+        [
+            *(Actor(f"sender {n}", sender(script)) for n, script in enumerate(senders)),
+            *(Actor(f"finalizer {n}", finalizer) for n in range(finalizers)),
+            *(Actor(f"sweeper {n}", sweeper) for n in range(sweepers)),
+        ],
+        choices,
+        kill_at,
+    )
+    world.settle()
+    check_history(world)
+    check_counts(world)
+    check_told(world)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(mutations, min_size=1, max_size=3), lost=st.sets(st.integers(0, 20)))
+def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(table, batches, lost):
+    world = World(table)
+    numbered = count()
+    for batch in batches:
+        for verb, *arguments in batch:
+            getattr(world, verb)(*arguments)
+            if next(numbered) not in lost:
+                world.index()([world.key(arguments[0])])
+        world.finalize()(world.study)
+    world.reconcile()(world.space)
+    world.settle()
+    check_history(world)
+    check_counts(world)
+    history = [(revision.number, revision.series) for revision in world.revisions()]
+    rows = world.fence.read_instances(world.study)
+
+    lose_manifest(world)
+    world.reconcile()(world.space)
+    world.settle()
+
+    check_history(world)
+    check_counts(world)
+    assert [(revision.number, revision.series) for revision in world.revisions()] == history
+    in_history = {
+        (series.series_instance_uid, one.sop_instance_uid)
+        for _, all_series in history
+        for series in all_series
+        for one in series.instances
+    }
+    restored = {row.key: row for row in world.fence.read_instances(world.study)}
+    for row in rows:
+        if row.deleted:
+            # What came and went between two revisions left no trace that a rebuild could find.
+            uids = (row.key.series_instance_uid, row.key.sop_instance_uid)
+            assert uids not in in_history or restored[row.key].deleted
+        else:
+            assert restored[row.key] == row
+
+
+def lose_manifest(world: World) -> None:
+    """Delete every row of the study, as if the table were new."""
+    from imaging.aws.clients import client
+    from imaging.aws.rows import instance_partitions, study_partition, to_item
+
+    for partition in (study_partition(world.study), *instance_partitions(world.study)):
+        for row in list(
+            world.table.query(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=to_item({":pk": partition}))
+        ):
+            client("dynamodb").delete_item(TableName=world.table.name, Key=to_item({"pk": row["pk"], "sk": row["sk"]}))
+    assert world.table.get(study_row_key(world.study)) is None
