@@ -1,0 +1,1 @@
+"""Every GET below a storage space."""

@@ -1,0 +1,66 @@
+"""API Gateway's GETs below a space, answered by one Lambda function."""
+
+import base64
+import functools
+import os
+import traceback
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from imaging import bootstrap
+from imaging.dicomweb.message import Request, Response, error_response
+from imaging.dicomweb.read_resources import ReadResources
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+
+TEXT_UP_TO_BYTES = 1_000_000  # as text a body grows by its escapes, as base64 by a third, whatever it holds
+
+
+@functools.cache
+def read_resources() -> ReadResources:
+    """Compose the use cases, once per process."""
+    return bootstrap.search_retrieve(os.environ)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Translate the event, answer it, translate the answer."""
+    request = request_of(event)
+    try:
+        response = read_resources()(request)
+    except Exception as failure:  # the outermost guard; a message may quote a query, so only kind and place are told
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+        response = error_response(500, "The service failed unexpectedly; its log says where.")
+    metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
+    logger.info("answered", status=response.status, body_bytes=len(response.body))
+    return proxy_result(response, is_head=event["httpMethod"] == "HEAD")
+
+
+def request_of(event: dict[str, Any]) -> Request:
+    """The request in an event of API Gateway's proxy integration; what stands before /spaces is the stage's."""
+    parameters = event.get("multiValueQueryStringParameters") or {}
+    headers = event.get("multiValueHeaders") or {}
+    _, root, below = event["path"].partition("/spaces/")
+    return Request(
+        path=root + below,
+        parameters=[(name, value) for name, values in parameters.items() for value in values],
+        headers={name.lower(): ", ".join(values) for name, values in headers.items()},
+    )
+
+
+def proxy_result(response: Response, *, is_head: bool) -> dict[str, Any]:
+    """The result for API Gateway; it turns base64 back into bytes."""
+    body = b"" if is_head else response.body
+    is_text = "json" in response.headers.get("Content-Type", "") and "Content-Encoding" not in response.headers
+    result = {"statusCode": response.status, "headers": dict(response.headers)}
+    if not body or (is_text and len(body) <= TEXT_UP_TO_BYTES):
+        return {**result, "isBase64Encoded": False, "body": body.decode()}
+    return {**result, "isBase64Encoded": True, "body": base64.b64encode(body).decode()}

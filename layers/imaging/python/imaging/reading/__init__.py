@@ -1,0 +1,1 @@
+"""Search, retrieve and history; never writes."""
