@@ -1,0 +1,1 @@
+"""The DIMSE endpoint: C-ECHO and C-STORE, a process of its own."""

@@ -1,0 +1,73 @@
+"""What is told of associations: titles, counts and UIDs, never another attribute."""
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class AssociationEnd(StrEnum):
+    """How an association came to its end."""
+
+    RELEASED = "released"
+    ABORTED = "aborted"
+    """By either side, or the connection was lost."""
+    REJECTED = "rejected"
+    """It never began."""
+
+
+@dataclass
+class AssociationRecord:
+    """One association, from its request to its end.
+
+    Attributes
+    ----------
+    space
+        The storage space that the called AE title chose; empty if there is none.
+    stored, refused
+        How many instances C-STORE answered with success, and with a failure.
+    rejected_because
+        Empty unless the association was rejected.
+    """
+
+    calling_ae_title: str
+    called_ae_title: str
+    space: str
+    stored: int = 0
+    refused: int = 0
+    end: AssociationEnd = AssociationEnd.ABORTED
+    rejected_because: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long it has lasted."""
+        return time.monotonic() - self.began
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An instance that was not stored.
+
+    Attributes
+    ----------
+    cause
+        A `RejectReason` in words, or what failed on our side, without its text.
+    sop_class_uid, sop_instance_uid
+        As the request named them.
+    """
+
+    status: int
+    cause: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+class Journal(Protocol):
+    """Where it is told; called by many threads."""
+
+    def refused(self, association: AssociationRecord, refusal: Refusal) -> None:
+        """An instance was not stored."""
+
+    def ended(self, association: AssociationRecord) -> None:
+        """An association is over."""

@@ -1,0 +1,53 @@
+"""The DIMSE statuses of a C-STORE response; PS3.4 Table B.2-1 and PS3.7 Annex C."""
+
+import textwrap
+from collections.abc import Mapping
+
+from pydicom import Dataset
+
+from imaging.errors import RejectReason
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.20: ours, and not foreseen
+OUT_OF_RESOURCES = 0xA700  # of the A7xx family, the one that is worth another try
+
+MAX_ERROR_COMMENT_CHARACTERS = 64  # Error Comment (0000,0902) is an LO, PS3.7 Annex E
+
+STATUS_OF_REASON: Mapping[RejectReason, int] = {
+    # Refused: Out of Resources
+    RejectReason.TOO_LARGE: 0xA701,
+    RejectReason.NO_SUCH_SPACE: 0xA702,
+    # Error: Data Set does not match SOP Class
+    RejectReason.SOP_CLASS_MISMATCH: 0xA900,
+    # Error: Cannot understand
+    RejectReason.NOT_DICOM: 0xC000,
+    RejectReason.TRUNCATED: 0xC001,
+    RejectReason.MISSING_IDENTIFIER: 0xC002,
+    RejectReason.INVALID_IDENTIFIER: 0xC003,
+    RejectReason.OTHER_STUDY: 0xC004,
+    RejectReason.OTHER_BYTES_STORED: 0xC005,
+    # No C-STORE meets these
+    RejectReason.NO_SUCH_RESOURCE: PROCESSING_FAILURE,
+    RejectReason.MALFORMED_REQUEST: PROCESSING_FAILURE,
+    RejectReason.UNSUPPORTED_MEDIA_TYPE: PROCESSING_FAILURE,
+    RejectReason.NOT_ACCEPTABLE: PROCESSING_FAILURE,
+}
+
+
+def response(status: int, comment: str = "") -> Dataset:
+    """Return the elements of a response that tell the outcome.
+
+    Parameters
+    ----------
+    status
+        For Status (0000,0900).
+    comment
+        For Error Comment (0000,0902): cut to 64 characters of ASCII, left out
+        when empty.
+    """
+    ds = Dataset()
+    ds.Status = status
+    if comment:
+        plain = comment.encode("ascii", "replace").decode().replace("\\", "/")  # a backslash separates values
+        ds.ErrorComment = textwrap.shorten(plain, MAX_ERROR_COMMENT_CHARACTERS, placeholder="...")
+    return ds

@@ -1,0 +1,151 @@
+"""Connections: the silent, the slow, the idle and the hostile."""
+
+import random
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.unit.dimse.files import association_for, data_set_of, send
+from tests.unit.dimse.pdus import (
+    A_ABORT,
+    A_ABORT_PDU,
+    A_RELEASE_RP,
+    A_RELEASE_RQ_PDU,
+    associate,
+    association_request,
+    connect,
+    read_pdu,
+    store_request,
+)
+
+
+def association_threads() -> int:
+    return sum("AcceptorThread" in thread.name for thread in threading.enumerate())
+
+
+def wait_until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+
+def test_a_health_check_leaves_no_trace(endpoint):
+    for _ in range(10):
+        connect(endpoint.port).close()
+    wait_until(lambda: association_threads() == 0)
+    assert endpoint.journal.associations == []
+
+
+def test_an_idle_association_costs_next_to_nothing_and_answers_at_once(endpoint):
+    connections = [associate(endpoint.port) for _ in range(20)]
+    time.sleep(0.5)
+    before = time.process_time()
+    time.sleep(2)
+    assert (time.process_time() - before) / 2 < 0.4  # polled, they take more than one processor
+    asked = time.monotonic()
+    connections[0].sendall(A_RELEASE_RQ_PDU)
+    assert read_pdu(connections[0])[0] == A_RELEASE_RP
+    assert time.monotonic() - asked < 0.3
+    for connection in connections:
+        connection.close()
+    endpoint.journal.wait_for(20)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system acknowledges when it likes")
+def test_a_client_with_nagles_algorithm_on_is_not_held_back(endpoint, make_file):
+    path = make_file()
+    data_set = data_set_of(path.read_bytes())
+    with associate(endpoint.port) as connection:
+        began = time.monotonic()
+        for _ in range(20):
+            for pdu in store_request(data_set):
+                # In two writes, as DCMTK does: the second waits for the acknowledgement of the first.
+                connection.sendall(pdu[:6])
+                connection.sendall(pdu[6:])
+            assert read_pdu(connection)
+    assert time.monotonic() - began < 0.4  # with delayed acknowledgements at least 20 times 40 ms
+
+
+def test_one_association_that_waits_for_the_store_blocks_no_other(endpoint, make_file):
+    endpoint.archive.open.clear()
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(send, make_file(), endpoint.port)
+        assert endpoint.archive.waiting.acquire(timeout=10)
+        with association_for([], endpoint.port) as other:
+            assert other.send_c_echo().Status == 0x0000
+        assert not held.done()
+        endpoint.archive.open.set()
+        assert held.result().Status == 0x0000
+
+
+def test_twenty_associations_at_once(endpoint, make_file):
+    paths = [make_file() for _ in range(40)]
+
+    def send_two(number: int) -> list[int]:
+        mine = paths[2 * number : 2 * number + 2]
+        with association_for(mine, endpoint.port) as association:
+            return [association.send_c_store(path).Status for path in mine]
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(send_two, range(20))) == [[0x0000, 0x0000]] * 20
+    assert sorted(endpoint.stored.values()) == sorted(path.read_bytes() for path in paths)
+    assert sum(record.stored for record in endpoint.journal.wait_for(20)) == 40
+
+
+@pytest.mark.parametrize("ending", [A_ABORT_PDU, b""], ids=["abort", "lost connection"])
+def test_what_ends_in_the_middle_of_a_store_leaves_nothing(endpoint, make_file, ending):
+    data_set = data_set_of(make_file(PixelData=bytes(300_000)).read_bytes())
+    with associate(endpoint.port) as connection:
+        pdus = list(store_request(data_set))
+        for pdu in pdus[: len(pdus) // 2]:
+            connection.sendall(pdu)
+        connection.sendall(ending)
+    (record,) = endpoint.journal.wait_for(1)
+    assert (record.end, record.stored, record.refused) == ("aborted", 0, 0)
+    assert endpoint.stored == {}
+
+
+def test_a_pdu_that_claims_to_be_gigabytes_long_ends_the_association(endpoint):
+    with associate(endpoint.port) as connection:
+        connection.sendall(bytes.fromhex("04 00 FFFFFFFF"))
+        assert read_pdu(connection) == b""
+    endpoint.journal.wait_for(1)
+
+
+def test_what_is_no_dicom_is_answered_with_an_abort(endpoint):
+    with connect(endpoint.port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert read_pdu(connection)[:1] in {bytes([A_ABORT]), b""}
+    assert endpoint.journal.associations == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_no_bytes_take_the_endpoint_down(endpoint, make_file):
+    dice = random.Random(4711)
+    request = association_request()
+    command, *_ = store_request(data_set_of(make_file().read_bytes()))
+    for number in range(150):
+        with connect(endpoint.port) as connection:
+            if number % 3 == 0:
+                hostile = dice.randbytes(dice.randrange(1, 400))
+            elif number % 3 == 1:
+                hostile = _with_errors(dice, request)
+            else:
+                connection.sendall(request)
+                read_pdu(connection)
+                hostile = _with_errors(dice, command)
+            connection.sendall(hostile)
+    path = make_file()
+    assert send(path, endpoint.port).Status == 0x0000
+    assert list(endpoint.stored.values()) == [path.read_bytes()]
+
+
+def _with_errors(dice: random.Random, pdu: bytes) -> bytes:
+    broken = bytearray(pdu)
+    for _ in range(dice.randrange(1, 6)):
+        broken[dice.randrange(6, len(broken))] = dice.randrange(256)
+    return bytes(broken)

@@ -1,0 +1,81 @@
+"""The end of a server: drained, not cut."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from imaging.dimse.server import DimseServer
+from tests.unit.dimse.endpoint import Endpoint
+from tests.unit.dimse.files import association_for, send
+from tests.unit.dimse.pdus import A_ABORT, A_ASSOCIATE_RJ, associate, association_request, connect, read_pdu
+
+
+@pytest.fixture
+def draining(endpoint):
+    """Runs `drain` beside the test."""
+    with ThreadPoolExecutor() as pool:
+        yield lambda seconds: pool.submit(endpoint.server.drain, seconds)
+
+
+def test_a_running_association_comes_to_its_end(endpoint, draining, make_file):
+    path = make_file()
+    with association_for([path], endpoint.port) as association:
+        drained = draining(10)
+        time.sleep(0.7)
+        with pytest.raises(ConnectionRefusedError):
+            connect(endpoint.port)
+        assert association.send_c_store(path).Status == 0x0000
+    drained.result(timeout=5)
+    (record,) = endpoint.journal.wait_for(1)
+    assert (record.end, record.stored) == ("released", 1)
+
+
+def test_a_connection_without_a_request_does_not_hold_it_up(endpoint, draining):
+    with connect(endpoint.port):
+        draining(10).result(timeout=3)
+
+
+def test_a_request_on_a_connection_that_was_open_is_rejected_for_now(endpoint, draining):
+    with connect(endpoint.port) as early, associate(endpoint.port):
+        drained = draining(1)
+        time.sleep(0.7)
+        early.sendall(association_request())
+        rejection = read_pdu(early)
+        # transient, presentation, temporary congestion: PS3.8 Table 9-21
+        assert (rejection[0], *rejection[7:10]) == (A_ASSOCIATE_RJ, 2, 3, 1)
+        drained.result(timeout=5)
+
+
+def test_what_lasts_too_long_is_aborted(endpoint, draining):
+    with associate(endpoint.port) as connection:
+        draining(0.2).result(timeout=5)
+        assert read_pdu(connection)[0] == A_ABORT
+    (record,) = endpoint.journal.wait_for(1)
+    assert record.end == "aborted"
+
+
+def test_a_store_that_hangs_does_not_hold_it_up_for_ever(endpoint, draining, make_file):
+    endpoint.archive.open.clear()
+    sender = threading.Thread(target=send, args=(make_file(), endpoint.port), daemon=True)
+    sender.start()
+    assert endpoint.archive.waiting.acquire(timeout=10)
+    began = time.monotonic()
+    draining(0.1).result(timeout=10)
+    assert time.monotonic() - began < 5
+    assert endpoint.stored == {}
+    endpoint.archive.open.set()
+    sender.join()
+
+
+def test_a_port_in_use_is_an_os_error(endpoint: Endpoint):
+    with pytest.raises(OSError, match="in use"):
+        DimseServer(
+            ("127.0.0.1", endpoint.port),
+            {"MAIN": "main"},
+            endpoint.server._c_store._store_instance,
+            endpoint.journal,
+            max_associations=1,
+            max_object_bytes=1,
+        )
