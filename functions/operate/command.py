@@ -1,0 +1,103 @@
+"""`imaging`, the operators' command: what the system holds and waits for, and how to mend it."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from functions.operate.deployment import Deployment, DeploymentNotFound, of_cloudformation, of_local_run
+from imaging import bootstrap
+from imaging.errors import ImagingError
+from imaging.pipeline.reconcile import Reconciled
+
+console = Console()
+
+
+@click.group(
+    epilog="Without --state-dir the deployed stacks are asked, with the credentials and region of your AWS profile."
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Speak to the local run that keeps its state here (as `make run` does in .local).",
+)
+@click.pass_context
+def imaging(context: click.Context, state_dir: Path | None) -> None:
+    """Look after an imaging ingestion deployment.
+
+    \b
+    imaging --state-dir .local status      what a local run holds and waits for
+    imaging reconcile                      bucket against manifest, mending what differs
+    """
+    try:
+        context.obj = of_local_run(state_dir) if state_dir else of_cloudformation()
+    except DeploymentNotFound as missing:
+        raise click.ClickException(str(missing)) from missing
+    os.environ.update(context.obj.environment)
+
+
+@imaging.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
+@click.pass_obj
+def status(deployment: Deployment, as_json: bool) -> None:
+    """Show each space's studies and instances, and the work that is waiting."""
+    report = bootstrap.status(os.environ)()
+    if as_json:
+        click.echo(json.dumps(asdict(report)))
+        return
+    table = Table("space", "studies", "series", "instances", title=deployment.name)
+    for space in report.spaces:
+        table.add_row(space.space, str(space.studies), str(space.series), str(space.instances))
+    console.print(table)
+    waiting = {name: count for name, count in asdict(report.waiting).items() if count}
+    if not waiting:
+        console.print("Nothing is waiting: every study has its revision, and every revision is told.")
+    for name, count in waiting.items():
+        console.print(f"{count} {name.replace('_', ' ')}")
+
+
+@imaging.command()
+@click.option("--space", "only", help="Only this storage space; all of them unless given.")
+@click.option("--after-study", default="", help="Go on behind this Study Instance UID, where a run was interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a space, for scripts.")
+@click.pass_obj
+def reconcile(deployment: Deployment, only: str | None, after_study: str, as_json: bool) -> None:
+    """Compare buckets and manifest, and index what differs.
+
+    S3 is the truth. Instances whose event was lost are indexed, rows whose object is
+    gone become deletions, and a manifest that was lost comes back, histories included.
+    """
+    if only and only not in deployment.spaces:
+        raise click.ClickException(f"There is no space {only}; there are: {', '.join(deployment.spaces)}.")
+    failed = 0
+    for space in [only] if only else deployment.spaces:
+        try:
+            result = _reconcile(space, after_study, quiet=as_json)
+        except ImagingError as failure:
+            raise click.ClickException(f"{space}: {failure}") from failure
+        failed += result.failed
+        if as_json:
+            click.echo(json.dumps({"space": space, **asdict(result)}))
+        else:
+            console.print(
+                f"{space}: {result.instances} instances of {result.studies} studies compared, "
+                f"{result.indexed} indexed, {result.restored_studies} studies restored, {result.failed} failed"
+            )
+    if failed:
+        raise click.ClickException("Some instances could not be indexed now; run the command again.")
+
+
+def _reconcile(space: str, after_study: str, *, quiet: bool) -> Reconciled:
+    with console.status(f"{space}: reading the bucket") as line:
+
+        def progress(so_far: Reconciled) -> None:
+            if not quiet:
+                line.update(f"{space}: {so_far.studies} studies, {so_far.indexed} indexed, at {so_far.last_study}")
+
+        if quiet:
+            line.stop()
+        return bootstrap.reconcile(os.environ)(space, after_study=after_study, progress=progress)

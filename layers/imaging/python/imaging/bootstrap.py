@@ -1,0 +1,222 @@
+"""Composes each process from use cases and adapters; the only place that names an adapter.
+
+Every function takes the process's environment (`imaging.settings`) and reads
+just what that process uses.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
+from imaging.aws.dynamodb_fence import DynamoDbStudyFence
+from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
+from imaging.aws.dynamodb_pending import DynamoDbPendingWork
+from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
+from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.event_bus import EventBridgeBus
+from imaging.aws.manifest_stream import read_stream_record
+from imaging.aws.s3_objects import S3Objects
+from imaging.aws.study_timer import StepFunctionsTimer
+from imaging.dicomweb.read_resources import ReadResources
+from imaging.dicomweb.store_resource import StoreResource
+from imaging.model.links import Links
+from imaging.model.study import Study
+from imaging.pipeline.announce_change import AnnounceChange
+from imaging.pipeline.finalize_study import FinalizeStudy
+from imaging.pipeline.index_instance import IndexInstance
+from imaging.pipeline.reconcile import Reconcile
+from imaging.pipeline.restore_study import RestoreStudy
+from imaging.pipeline.revision_archive import RevisionArchive
+from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.pipeline.store_drop import StoreDrop
+from imaging.pipeline.store_instance import StoreInstance
+from imaging.pipeline.sweep import Sweep
+from imaging.ports.manifest import CommittedRevision, UnannouncedChange
+from imaging.reading.read_history import ReadHistory
+from imaging.reading.retrieve_instances import RetrieveInstances
+from imaging.reading.retrieve_metadata import RetrieveMetadata
+from imaging.reading.search_catalogue import SearchCatalogue
+from imaging.reading.status import ReadStatus
+from imaging.settings import Settings
+
+if TYPE_CHECKING:
+    from imaging.pipeline.publish_study import PublishStudy
+
+Environment = Mapping[str, str]
+
+MAX_DROPPED_OBJECT_BYTES = 200 * 1024**2  # twice that, and the interpreter, fit the function's memory
+
+
+def now() -> datetime:
+    """The moment, UTC; the one clock of all processes."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Indexing:
+    """Stage 2, and how an S3 event's bucket names a space."""
+
+    index: IndexInstance
+    space_of_bucket: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Dropping:
+    """The bulk drop, and how an S3 event's bucket names a space."""
+
+    store: StoreDrop
+    space_of_bucket: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Announcing:
+    """Stage 4, and how a stream record is read."""
+
+    announce: AnnounceChange
+    read: Callable[[dict[str, Any] | None, dict[str, Any] | None], UnannouncedChange | CommittedRevision | Study | None]
+
+
+def _table(settings: Settings) -> ManifestTable:
+    return ManifestTable(settings["MANIFEST_TABLE"])
+
+
+def _pending(settings: Settings) -> DynamoDbPendingWork:
+    return DynamoDbPendingWork(_table(settings), publishes_to_fhir=settings.get("PUBLISHES_TO_FHIR") == "yes")
+
+
+def _timer(settings: Settings) -> StepFunctionsTimer:
+    return StepFunctionsTimer(settings["STUDY_TIMER_ARN"])
+
+
+def _links(settings: Settings) -> Links:
+    return Links(settings["PUBLIC_BASE_ADDRESS"])
+
+
+def _indexer(settings: Settings) -> IndexInstance:
+    return IndexInstance(S3Objects(settings.spaces), DynamoDbInstanceIndex(_table(settings)), now)
+
+
+def _announcer(settings: Settings) -> AnnounceChange:
+    return AnnounceChange(
+        EventBridgeBus(settings["EVENT_BUS"]),
+        _timer(settings),
+        _pending(settings),
+        RevisionArchive(S3Objects(settings.spaces)),
+        _links(settings),
+        quiet=settings.quiet,
+        clock=now,
+    )
+
+
+def _space_of_bucket(settings: Settings) -> dict[str, str]:
+    return {space.bucket: space.name for space in settings.spaces.values()}
+
+
+def store_instance(environment: Environment) -> StoreInstance:
+    """Stage 1, as C-STORE calls it."""
+    settings = Settings(environment)
+    return StoreInstance(S3Objects(settings.spaces), settings.spaces, now)
+
+
+def store_resource(environment: Environment) -> StoreResource:
+    """Stage 1, behind STOW-RS."""
+    settings = Settings(environment)
+    return StoreResource(store_instance(environment), settings.spaces, _links(settings))
+
+
+def store_drop(environment: Environment) -> Dropping:
+    """Stage 1, behind ``incoming/``."""
+    settings = Settings(environment)
+    store = StoreDrop(
+        S3Objects(settings.spaces), store_instance(environment), max_object_bytes=MAX_DROPPED_OBJECT_BYTES
+    )
+    return Dropping(store, _space_of_bucket(settings))
+
+
+def index_instance(environment: Environment) -> Indexing:
+    """Stage 2."""
+    settings = Settings(environment)
+    return Indexing(_indexer(settings), _space_of_bucket(settings))
+
+
+def finalize_study(environment: Environment) -> FinalizeStudy:
+    """Stage 3."""
+    settings = Settings(environment)
+    objects, fence = S3Objects(settings.spaces), DynamoDbStudyFence(_table(settings))
+    return FinalizeStudy(
+        fence,
+        RevisionArchive(objects),
+        SeriesMetadata(objects, fence),
+        _timer(settings),
+        quiet=settings.quiet,
+        clock=now,
+        new_claim=lambda: uuid4().hex,
+    )
+
+
+def announce_change(environment: Environment) -> Announcing:
+    """Stage 4."""
+    return Announcing(_announcer(Settings(environment)), read_stream_record)
+
+
+def publish_study(environment: Environment) -> "PublishStudy":
+    """Stage 5."""
+    from imaging.aws.fhir_server import fhir_server  # noqa: PLC0415 - slow to import, and no other process needs it
+    from imaging.pipeline.publish_study import PublishStudy  # noqa: PLC0415
+
+    settings = Settings(environment)
+    return PublishStudy(
+        DynamoDbStudyFence(_table(settings)),
+        _pending(settings),
+        RevisionArchive(S3Objects(settings.spaces)),
+        fhir_server(settings),
+        links=_links(settings),
+        spaces=settings.spaces,
+    )
+
+
+def search_retrieve(environment: Environment) -> ReadResources:
+    """Everything that DICOMweb reads."""
+    settings = Settings(environment)
+    objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
+    return ReadResources(
+        settings.spaces,
+        _links(settings),
+        search=SearchCatalogue(catalogue, catalogue),
+        retrieve=RetrieveInstances(catalogue, objects, objects),
+        metadata=RetrieveMetadata(catalogue, objects),
+        history=ReadHistory(catalogue, RevisionArchive(objects)),
+    )
+
+
+def sweep(environment: Environment) -> Sweep:
+    """The sweeper beside stages 3 to 5."""
+    settings = Settings(environment)
+    return Sweep(
+        _pending(settings),
+        DynamoDbStudyFence(_table(settings)),
+        _announcer(settings),
+        quiet=settings.quiet,
+        clock=now,
+    )
+
+
+def reconcile(environment: Environment) -> Reconcile:
+    """Bucket against manifest, for the operators' command."""
+    settings = Settings(environment)
+    objects, table = S3Objects(settings.spaces), _table(settings)
+    fence, restoration = DynamoDbStudyFence(table), DynamoDbStudyRestoration(table)
+    restore = RestoreStudy(objects, RevisionArchive(objects), fence, restoration)
+    return Reconcile(objects, fence, restoration, _indexer(settings), restore)
+
+
+def status(environment: Environment) -> ReadStatus:
+    """What is held and what is waiting, for the operators' command."""
+    settings = Settings(environment)
+    table = _table(settings)
+    return ReadStatus(
+        list(settings.spaces), DynamoDbStudyFence(table), DynamoDbStudyRestoration(table), _pending(settings), now
+    )

@@ -1,0 +1,118 @@
+import base64
+import io
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from functions.search_retrieve import handler
+from functions.search_retrieve.handler import TEXT_UP_TO_BYTES, lambda_handler, proxy_result, request_of
+from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
+
+LAMBDA_RESPONSE_BYTES = 6_000_000
+
+
+@dataclass
+class Context:
+    function_name: str = "search_retrieve"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:search_retrieve"
+    aws_request_id: str = "request-1"
+
+
+def event(path: str, method: str = "GET", query: dict[str, list[str]] | None = None, **headers: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "httpMethod": method,
+        "multiValueQueryStringParameters": query,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()} or None,
+    }
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the function writes to its log."""
+    stream = io.StringIO()
+    (stdout,) = [one for one in handler.logger.handlers if isinstance(one, logging.StreamHandler)]
+    monkeypatch.setattr(stdout, "stream", stream)
+    monkeypatch.setattr(handler.metrics.provider, "namespace", "ImagingIngestion")
+    monkeypatch.setattr(handler.metrics.provider, "service", "search_retrieve")
+    return stream
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Request], Response]) -> None:
+    monkeypatch.setattr(handler, "read_resources", lambda: answer)
+
+
+def test_translates_the_request() -> None:
+    query = {"limit": ["5"], "includefield": ["a", "b"]}
+    request = request_of(event("/spaces/main/studies", query=query, Accept="x", HOST="y"))
+    assert request == Request(
+        "/spaces/main/studies",
+        [("limit", "5"), ("includefield", "a"), ("includefield", "b")],
+        {"accept": "x", "host": "y"},
+    )
+
+
+def test_a_base_path_before_the_space_does_not_matter() -> None:
+    assert request_of(event("/v1/spaces/main/studies/1")).path == "/spaces/main/studies/1"
+
+
+def test_translates_json_as_text_and_bytes_as_base64() -> None:
+    text = Response(200, {"Content-Type": "application/dicom+json"}, '{"ä":1}'.encode())
+    assert proxy_result(text, is_head=False) == {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/dicom+json"},
+        "isBase64Encoded": False,
+        "body": '{"ä":1}',
+    }
+    dicom = proxy_result(Response(200, {"Content-Type": "application/dicom"}, b"\xff\x00"), is_head=False)
+    assert dicom["isBase64Encoded"]
+    assert base64.b64decode(dicom["body"]) == b"\xff\x00"
+    zipped = Response(200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"\x1f\x8b")
+    assert proxy_result(zipped, is_head=False)["isBase64Encoded"]
+
+
+@pytest.mark.parametrize("body", [b'"' * MAX_BODY_BYTES, b'"' * TEXT_UP_TO_BYTES, b"\\" * MAX_BODY_BYTES])
+def test_what_is_allowed_fits_into_what_lambda_answers(body: bytes) -> None:
+    result = proxy_result(Response(200, {"Content-Type": "application/json"}, body), is_head=False)
+    assert len(json.dumps(result)) < LAMBDA_RESPONSE_BYTES
+
+
+def test_a_response_without_a_body_is_no_base64() -> None:
+    assert proxy_result(Response(204), is_head=False) == {
+        "statusCode": 204,
+        "headers": {},
+        "isBase64Encoded": False,
+        "body": "",
+    }
+
+
+def test_head_has_the_headers_alone(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
+    answer_with(monkeypatch, lambda _: Response(200, {"Content-Type": "application/dicom"}, b"bytes"))
+    result = lambda_handler(event("/spaces/main/studies/1", method="HEAD"), Context())
+    assert (result["statusCode"], result["body"]) == (200, "")
+
+
+def test_logs_no_query(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
+    answer_with(monkeypatch, lambda _: Response(200, {"Content-Type": "application/json"}, b'["Doe"]'))
+    lambda_handler(event("/spaces/main/studies", query={"PatientName": ["Doe"]}), Context())
+    assert '"status":200' in log.getvalue()
+    assert "Doe" not in log.getvalue()
+
+
+def test_an_unexpected_failure_is_500_and_tells_only_its_kind(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    def fail(request: Request) -> Response:
+        raise KeyError("Doe^John")
+
+    answer_with(monkeypatch, fail)
+    result = lambda_handler(event("/spaces/main/studies"), Context())
+    assert result["statusCode"] == 500
+    assert json.loads(result["body"])["error"].endswith(".")
+    assert "KeyError" in log.getvalue()
+    assert "Doe" not in log.getvalue() + result["body"]
