@@ -1,0 +1,102 @@
+"""The CDK app: `python -m infra.app` or `cdk synth`; neither needs credentials."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Environment, Stack, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.config import Configuration
+from infra.constructs.layers import PYTHON_VERSION
+from infra.dependencies import PINS, ROOT, LayerError, Target, dependency_layer
+from infra.section import ConfigurationError
+from infra.stacks.api import ApiStack
+from infra.stacks.data import DataStack
+from infra.stacks.dimse import DimseStack
+from infra.stacks.fhir import FhirStack
+from infra.stacks.pipeline import PipelineStack
+
+_LINT_IGNORES = {
+    "W3005": "CDK names a function's role among its dependencies, beside the reference to it",
+    "W6001": "the operators' command reads the outputs of one stack, what that imports included",
+}
+
+
+def context(environment: Mapping[str, str]) -> dict[str, Any]:
+    """cdk.json's context, and over it what the CLI or the local run passes on."""
+    own = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+    return {**own, **json.loads(environment.get("CDK_CONTEXT_JSON", "{}"))}
+
+
+def build_app(configuration: Configuration, outdir: str, dependencies: Path | None = None) -> App:
+    """Make all stacks of a deployment.
+
+    Parameters
+    ----------
+    outdir
+        Where `synth` writes the templates and assets.
+    dependencies
+        A folder that holds the dependency layer; None to build it.
+    """
+    app = App(outdir=outdir, context=context({}))
+    dependencies = dependencies or _dependencies(configuration)
+    env = Environment(account=configuration.account, region=configuration.region)
+    data = DataStack(app, "ImagingData", configuration, env=env)
+    api = ApiStack(app, "ImagingApi", configuration, data.archive, dependencies=dependencies, env=env)
+    pipeline = PipelineStack(
+        app,
+        "ImagingPipeline",
+        configuration,
+        data.archive,
+        index_queue=data.index_queue,
+        drop_queue=data.drop_queue,
+        public_base_address=api.public_base_address,
+        dependencies=dependencies,
+        env=env,
+    )
+    if configuration.fhir:
+        FhirStack(
+            app,
+            "ImagingFhir",
+            configuration,
+            data.archive,
+            fhir=configuration.fhir,
+            event_bus=pipeline.event_bus,
+            public_base_address=api.public_base_address,
+            dependencies=dependencies,
+            env=env,
+        )
+    if configuration.dimse:
+        DimseStack(app, "ImagingDimse", configuration, data.archive, dimse=configuration.dimse, env=env)
+    for stack in app.node.children:
+        if isinstance(stack, Stack):
+            stack.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": list(_LINT_IGNORES)}}}
+    Tags.of(app).add("application", "imaging-ingestion")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def _dependencies(configuration: Configuration) -> Path:
+    if configuration.local:
+        # The embedded AWS runs handlers on the virtual environment's interpreter, which has been
+        # installed from these very pins: the layer holds their list alone.
+        return PINS
+    return dependency_layer(Target(PYTHON_VERSION, "manylinux2014_aarch64"))
+
+
+def main() -> None:
+    """Synthesise the deployment that the context describes."""
+    try:
+        configuration = Configuration.of(context(os.environ).get("imaging"), os.environ)
+        app = build_app(configuration, os.environ.get("CDK_OUTDIR", "cdk.out"))
+    except (ConfigurationError, LayerError) as wrong:
+        sys.exit(str(wrong))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

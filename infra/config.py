@@ -1,0 +1,132 @@
+"""The deployment's settings: cdk.json's context key ``imaging`` in, typed values out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infra.dimse_config import DimseConfiguration
+from infra.fhir_config import FhirConfiguration
+from infra.section import HTTP_ADDRESS, ConfigurationError, Section
+from infra.space_config import SpaceConfiguration
+
+PLACEHOLDER_ACCOUNT = "123456789012"
+"""Stands in the templates when neither the configuration nor the CLI names an account: AWS's own example."""
+
+_LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922)
+
+
+@dataclass(frozen=True)
+class DomainConfiguration:
+    """An own domain name of the API, and its certificate in the deployment's region."""
+
+    name: str
+    certificate_arn: str
+
+    @classmethod
+    def of(cls, values: object) -> "DomainConfiguration":
+        """Read ``imaging.domain``."""
+        section = Section("imaging.domain", values, cls.__dataclass_fields__)
+        return cls(
+            name=section.text("name", pattern=r"[a-z0-9-]+(\.[a-z0-9-]+)+", must="a domain name"),
+            certificate_arn=section.text(
+                "certificate_arn", pattern="arn:[^:]+:acm:.+", must="an ACM certificate's ARN"
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All settings of a deployment.
+
+    Attributes
+    ----------
+    local
+        The run on this machine: its own wheels in place of the dependency
+        layer, and the only one that may do without authorisation.
+    public_base_address
+        What absolute addresses start with; empty for the API's own.
+    quiet_seconds
+        How long a study must be quiet before a revision is made.
+    api_authorization
+        ``iam`` or, locally, ``none``.
+    index_concurrency
+        How many batches are indexed at a time.
+    alarm_email
+        Who is told of an alarm; empty for nobody.
+    log_retention_days
+        Of all logs, access logs included.
+    """
+
+    account: str
+    region: str
+    local: bool
+    public_base_address: str
+    domain: DomainConfiguration | None
+    quiet_seconds: int
+    spaces: tuple[SpaceConfiguration, ...]
+    api_authorization: str
+    fhir: FhirConfiguration | None
+    dimse: DimseConfiguration | None
+    index_concurrency: int
+    alarm_email: str
+    log_retention_days: int
+
+    @classmethod
+    def of(cls, values: object, environment: Mapping[str, str]) -> "Configuration":
+        """Read the settings.
+
+        Parameters
+        ----------
+        values
+            The context key ``imaging``.
+        environment
+            The CDK CLI leaves the account and region of its credentials in it;
+            used where the settings name none.
+
+        Raises
+        ------
+        ConfigurationError
+            For the first key that is wrong.
+        """
+        section = Section("imaging", values, cls.__dataclass_fields__)
+        spaces = section.value("spaces", [])
+        if not isinstance(spaces, list) or not spaces:
+            raise section.error("spaces", "a list with at least one storage space")
+        local = section.flag("local", default=False)
+        configured = cls(
+            account=section.text(
+                "account",
+                environment.get("CDK_DEFAULT_ACCOUNT") or PLACEHOLDER_ACCOUNT,
+                pattern="[0-9]{12}",
+                must="the 12 digits of an AWS account",
+            ),
+            region=section.text(
+                "region",
+                environment.get("CDK_DEFAULT_REGION") or "us-east-1",
+                pattern="[a-z]+(-[a-z]+)+-[0-9]",
+                must="an AWS region",
+            ),
+            local=local,
+            public_base_address=section.text(
+                "public_base_address",
+                "",
+                pattern=f"|{HTTP_ADDRESS}",
+                must="an http(s) address without a slash at the end",
+            ),
+            domain=DomainConfiguration.of(section.value("domain")) if "domain" in section else None,
+            quiet_seconds=section.number("quiet_seconds", 30, least=1, most=86400),
+            spaces=tuple(SpaceConfiguration.of(f"imaging.spaces[{n}]", space) for n, space in enumerate(spaces)),
+            api_authorization=section.choice("api_authorization", "iam", ("iam", "none")),
+            fhir=FhirConfiguration.of(section.value("fhir")),
+            dimse=DimseConfiguration.of(section.value("dimse", {})),
+            index_concurrency=section.number("index_concurrency", 10, least=2, most=1000),
+            alarm_email=section.text("alarm_email", "", pattern=r"|[^@\s]+@[^@\s]+", must="an e-mail address"),
+            log_retention_days=section.number("log_retention_days", 90, least=1, most=max(_LOG_RETENTION_DAYS)),
+        )
+        if configured.log_retention_days not in _LOG_RETENTION_DAYS:
+            raise section.error("log_retention_days", f"one of {', '.join(map(str, _LOG_RETENTION_DAYS))}")
+        if configured.api_authorization == "none" and not local:
+            raise section.error("api_authorization", "'iam': only the local run does without authorisation")
+        for attribute in ("name", "ae_title"):
+            if len({getattr(space, attribute) for space in configured.spaces}) < len(configured.spaces):
+                raise ConfigurationError(f"imaging.spaces must have each {attribute} only once.")
+        return configured

@@ -1,0 +1,128 @@
+"""The DICOMweb root of every space, as a REST API in front of two functions."""
+
+import json
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import Configuration
+from infra.constructs.acknowledge import acknowledge
+from infra.constructs.encrypted_logs import EncryptedLogs
+
+STAGE = "live"
+
+_TOO_LARGE = (
+    "The request is larger than the 10 MB that fit through here; "
+    "put the object under incoming/ in the space's bucket with `aws s3 cp`."
+)
+# Names the resource by its path: a query may carry a PatientID, and no log line does.
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "caller": "$context.identity.userArn",
+    "sourceIp": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "latencyMilliseconds": "$context.responseLatency",
+}
+
+
+class DicomwebApi(Construct):
+    """``/spaces/{space}/…``: POST stores, GET and HEAD read.
+
+    Bodies pass as they are, whatever their media type, in base64 between API
+    Gateway and the function.
+    """
+
+    def __init__(self, scope: Construct, name: str, configuration: Configuration, *, key: kms.IKey) -> None:
+        super().__init__(scope, name)
+        access_logs = EncryptedLogs(self, "AccessLogs", configuration, key=key)
+        self.api = apigateway.RestApi(
+            self,
+            "Api",
+            description="DICOMweb of the imaging ingestion service.",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            binary_media_types=["*/*"],
+            cloud_watch_role=True,
+            default_method_options=apigateway.MethodOptions(
+                authorization_type=apigateway.AuthorizationType.IAM
+                if configuration.api_authorization == "iam"
+                else apigateway.AuthorizationType.NONE
+            ),
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                tracing_enabled=True,
+                throttling_rate_limit=200,
+                throttling_burst_limit=400,
+                access_log_destination=apigateway.LogGroupLogDestination(access_logs),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+            ),
+        )
+        self._answer_as_json()
+        self._acknowledge(configuration)
+        self._name_domain(configuration)
+
+    @property
+    def address(self) -> str:
+        """What the API is reached under, without a slash at the end."""
+        # Not `self.api.url`: that waits for the stage, which waits for the functions, which are
+        # told this address.
+        return f"https://{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}/{STAGE}"
+
+    def serve(self, *, store: lambda_.IFunction, read: lambda_.IFunction) -> None:
+        """Route to the functions."""
+        space = self.api.root.add_resource("spaces").add_resource("{space}")
+        below = space.add_resource("{proxy+}")
+        # Without "test-invoke-stage", the console's own permission on the function.
+        reading = apigateway.LambdaIntegration(read, allow_test_invoke=False)
+        for resource in (space, below):
+            resource.add_method("GET", reading)
+            resource.add_method("HEAD", reading)
+        below.add_method("POST", apigateway.LambdaIntegration(store, allow_test_invoke=False))
+
+    def _answer_as_json(self) -> None:
+        for name, kind, error in (
+            ("ClientError", apigateway.ResponseType.DEFAULT_4_XX, "$context.error.messageString"),
+            ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, "$context.error.messageString"),
+            ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, json.dumps(_TOO_LARGE)),
+        ):
+            self.api.add_gateway_response(name, type=kind, templates={"application/json": f'{{"error": {error}}}'})
+
+    def _acknowledge(self, configuration: Configuration) -> None:
+        acknowledge(
+            self.api,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+            "The one role by which API Gateway writes logs in an account, with the policy AWS made for it.",
+        )
+        acknowledge(self.api, "APIG2", "Bodies are multipart DICOM; the function checks them, part by part.")
+        acknowledge(
+            self.api,
+            "APIG3",
+            "Callers sign with SigV4; whoever opens the API to others puts a web ACL of their own in front.",
+        )
+        acknowledge(
+            self.api,
+            "APIG6",
+            "An execution log may hold the query and so a PatientID; the access log holds what we need.",
+        )
+        acknowledge(self.api, "COG4", "Authorisation is by IAM: callers are systems with roles, not users of a pool.")
+        if configuration.local:
+            acknowledge(self.api, "APIG4", "The local run listens on the loopback address alone.")
+
+    def _name_domain(self, configuration: Configuration) -> None:
+        if not configuration.domain:
+            return
+        domain = self.api.add_domain_name(
+            "Domain",
+            domain_name=configuration.domain.name,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", configuration.domain.certificate_arn),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        self.domain_target = domain.domain_name_alias_domain_name

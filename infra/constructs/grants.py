@@ -1,0 +1,173 @@
+"""What each process may do, action by action: the whole of it, in one place.
+
+Every action is one that the process calls, or one of
+`infra.constructs.statements.IMPLIED`, which stand behind a call under another
+name; none is a wildcard.
+"""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+from infra.constructs import statements as may
+from infra.constructs.archive import Archive
+
+Grants = list[iam.PolicyStatement]
+
+
+def store_instance(archive: Archive) -> Grants:
+    """A door: write an instance if its key is free, look at what is there if it is not."""
+    return [
+        may.objects(archive, "studies/*", "s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"),
+        may.missing_keys(archive),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def store_drop(archive: Archive) -> Grants:
+    """The door for objects under ``incoming/``, which leave it for ``studies/`` or ``quarantine/``."""
+    return [
+        may.objects(archive, "incoming/*", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
+        may.objects(archive, "quarantine/*", "s3:PutObject"),
+        *store_instance(archive),
+    ]
+
+
+def index_instance(archive: Archive) -> Grants:
+    """Read headers, keep long metadata beside the instance, set aside what is none, write rows in transactions."""
+    return [
+        may.objects(
+            archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObjectVersion"
+        ),
+        may.objects(archive, "quarantine/*", "s3:PutObject"),
+        may.missing_keys(archive),
+        may.table(
+            archive,
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grants:
+    """Read a study whole, write its revision, commit under the fence, or wait again."""
+    return [
+        may.objects(archive, "studies/*", "s3:GetObject", "s3:PutObject"),
+        may.objects(archive, "studies/*/drafts/*", "s3:DeleteObject"),
+        may.missing_keys(archive),
+        may.table(
+            archive,
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ),
+        may.start(timer),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def announce_change(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: str) -> Grants:
+    """Tell what changed, remove the mark, start the timer of a study that opened.
+
+    The draft of a committed revision that has not got its final key gets it here.
+    """
+    return [
+        may.objects(archive, "studies/*/revisions/*", "s3:GetObject", "s3:PutObject"),
+        may.objects(archive, "studies/*/drafts/*", "s3:GetObject", "s3:DeleteObject"),
+        may.missing_keys(archive),
+        may.table(archive, "dynamodb:UpdateItem"),
+        may.start(timer),
+        iam.PolicyStatement(sid="Tell", actions=["events:PutEvents"], resources=[event_bus_arn]),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def sweep(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: str) -> Grants:
+    """Do what announcing does, for what the index of pending work still lists."""
+    return [
+        *announce_change(archive, timer, event_bus_arn),
+        may.table(archive, "dynamodb:GetItem"),
+        may.indexes(archive, "pending"),
+    ]
+
+
+def search_retrieve(archive: Archive) -> Grants:
+    """Search and read; nothing is written."""
+    return [
+        may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
+        may.missing_keys(archive),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_uid"),
+        may.key(archive, "kms:Decrypt"),
+    ]
+
+
+def publish_study(archive: Archive) -> Grants:
+    """Read revisions, and remember which has reached FHIR."""
+    return [
+        may.objects(archive, "studies/*/revisions/*", "s3:GetObject"),
+        may.missing_keys(archive),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        may.key(archive, "kms:Decrypt"),
+    ]
+
+
+def use_healthlake(datastore_arn: str) -> Grants:
+    """Commit transactions; each entry needs its own action beside the bundle's."""
+    return [
+        iam.PolicyStatement(
+            sid="Publish",
+            actions=[
+                "healthlake:ReadResource",
+                "healthlake:ProcessBundle",
+                "healthlake:CreateResource",
+                "healthlake:UpdateResource",
+                "healthlake:DeleteResource",
+            ],
+            resources=[datastore_arn],
+        )
+    ]
+
+
+def read_secret(secret_arn: str) -> Grants:
+    """Read the FHIR server's bearer token."""
+    return [iam.PolicyStatement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=[secret_arn])]
+
+
+def read_stream(archive: Archive) -> Grants:
+    """Let Lambda read the manifest's changes with the function's role."""
+    assert archive.table.table_stream_arn
+    return [
+        iam.PolicyStatement(
+            sid="ReadStream",
+            actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+            resources=[archive.table.table_stream_arn],
+        ),
+        iam.PolicyStatement(
+            sid="FindStream",
+            actions=["dynamodb:ListStreams"],
+            resources=["*"],
+        ),
+    ]
+
+
+def put_aside(queue: sqs.IQueue) -> Grants:
+    """Let Lambda send on what the function could not handle."""
+    return [iam.PolicyStatement(sid="PutAside", actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
+
+
+def work_off(queue: sqs.IQueue) -> Grants:
+    """Let Lambda take messages off a queue with the function's role."""
+    return [
+        iam.PolicyStatement(
+            sid="WorkOff",
+            actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            resources=[queue.queue_arn],
+        )
+    ]

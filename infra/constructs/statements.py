@@ -1,0 +1,70 @@
+"""The statements that grants are made of, and the reasons for what is wide in them."""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+from infra.constructs.archive import Archive
+
+IMPLIED = {
+    "s3:ListBucket": "without it S3 answers a read of a missing key with 403 in place of 404",
+    "kms:Decrypt": "S3 and DynamoDB call it on behalf of the process",
+    "kms:GenerateDataKey": "S3 calls it on behalf of the process",
+    "sqs:ReceiveMessage": "Lambda takes the messages off the queue with the function's role",
+    "sqs:DeleteMessage": "as sqs:ReceiveMessage",
+    "sqs:GetQueueAttributes": "as sqs:ReceiveMessage",
+    "sqs:SendMessage": "Lambda puts aside what a function could not handle with the function's role",
+    "dynamodb:DescribeStream": "Lambda reads the stream with the function's role",
+    "dynamodb:GetRecords": "as dynamodb:DescribeStream",
+    "dynamodb:GetShardIterator": "as dynamodb:DescribeStream",
+    "dynamodb:ListStreams": "as dynamodb:DescribeStream; it has no resource to name",
+    "logs:CreateLogStream": "Lambda writes the log with the function's role",
+    "logs:PutLogEvents": "as logs:CreateLogStream",
+    "xray:PutTraceSegments": "Lambda and its tracing client hand over the trace",
+    "xray:PutTelemetryRecords": "as xray:PutTraceSegments",
+}
+"""Actions that no call by that name shows, and why they are granted."""
+
+WILDCARDS = {
+    "/studies/*": "The process handles every study of the space; nobody knows their UIDs beforehand.",
+    "/studies/*/drafts/*": "Drafts lie beside the study they belong to; nobody knows the UIDs beforehand.",
+    "/studies/*/revisions/*": "Revisions lie beside the study they belong to; nobody knows the UIDs beforehand.",
+    "/incoming/*": "Senders choose the keys of what they drop below incoming/.",
+    "/quarantine/*": "Keys below quarantine/ are those of incoming/, which senders choose.",
+}
+"""Every resource with a wildcard that is granted, by its end, and why it must be one."""
+
+
+def objects(archive: Archive, keys: str, *actions: str) -> iam.PolicyStatement:
+    """Actions on the objects of every space whose keys match."""
+    return iam.PolicyStatement(actions=list(actions), resources=[f"{space.arn}/{keys}" for space in archive.spaces])
+
+
+def missing_keys(archive: Archive) -> iam.PolicyStatement:
+    """Let S3 say that a key is missing, and not that it is forbidden."""
+    return iam.PolicyStatement(
+        sid="TellMissingFromForbidden",
+        actions=["s3:ListBucket"],
+        resources=[space.arn for space in archive.spaces],
+    )
+
+
+def table(archive: Archive, *actions: str) -> iam.PolicyStatement:
+    """Actions on rows of the manifest."""
+    return iam.PolicyStatement(actions=list(actions), resources=[archive.table_arn])
+
+
+def indexes(archive: Archive, *indexes: str) -> iam.PolicyStatement:
+    """Queries of indexes of the manifest."""
+    return iam.PolicyStatement(
+        actions=["dynamodb:Query"], resources=[f"{archive.table_arn}/index/{index}" for index in indexes]
+    )
+
+
+def start(timer: stepfunctions.StateMachine) -> iam.PolicyStatement:
+    """Arm study timers."""
+    return iam.PolicyStatement(sid="ArmTimers", actions=["states:StartExecution"], resources=[timer.state_machine_arn])
+
+
+def key(archive: Archive, *actions: str) -> iam.PolicyStatement:
+    """Use the key that spaces and manifest are encrypted with."""
+    return iam.PolicyStatement(sid="UseTheKey", actions=list(actions), resources=[archive.key.key_arn])

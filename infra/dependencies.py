@@ -1,0 +1,101 @@
+"""Builds the dependency layer with pip alone: no Docker, whatever machine this is."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PINS = ROOT / "layers" / "dependencies"
+_CACHE = ROOT / ".build"
+
+
+class LayerError(Exception):
+    """Pip could not fetch what the layer holds."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a layer is built for.
+
+    Attributes
+    ----------
+    python_version
+        ``3.14``.
+    platform
+        A wheel platform such as ``manylinux2014_aarch64``; empty for this
+        machine and its Python.
+    """
+
+    python_version: str
+    platform: str = ""
+
+    @classmethod
+    def this_machine(cls) -> "Target":
+        """The interpreter that runs this."""
+        return cls(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    @property
+    def pip_options(self) -> list[str]:
+        """What makes pip choose the wheels of the target."""
+        if not self.platform:
+            return ["--only-binary=:all:"]
+        return [
+            *("--platform", self.platform),
+            *("--implementation", "cp"),
+            *("--python-version", self.python_version),
+            "--only-binary=:all:",
+        ]
+
+
+def dependency_layer(target: Target) -> Path:
+    """Make the folder of the layer, or find the one made before from the same pins.
+
+    Raises
+    ------
+    LayerError
+        If pip fails; its own words went to stderr.
+    """
+    requirements, constraints = PINS / "requirements.txt", PINS / "constraints.txt"
+    pins = [path for path in (requirements, constraints) if path.exists()]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in pins) + repr(target).encode()).hexdigest()
+    layer = _CACHE / f"dependencies-{digest[:16]}"
+    if layer.is_dir():
+        return layer
+    _CACHE.mkdir(exist_ok=True)
+    started = time.monotonic()
+    _say(f"Building the dependency layer for {target.platform or 'this machine'}, Python {target.python_version} …")
+    with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
+        unfinished = Path(folder) / "layer"
+        options = ["--quiet", "--disable-pip-version-check", "--no-warn-conflicts", "--no-compile", *target.pip_options]
+        if constraints in pins:
+            options += ["-c", str(constraints)]
+        install = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
+        if subprocess.run([*install, "--target", str(unfinished / "python")], check=False).returncode:
+            raise LayerError(
+                "pip could not fetch what layers/dependencies lists; check this machine's way to its package index."
+            )
+        _leave_out_what_never_runs(unfinished / "python")
+        # At once or not at all, also beside another build of the same.
+        if not layer.is_dir():
+            unfinished.rename(layer)
+    _say(f"… done in {time.monotonic() - started:.0f} s, {size_bytes(layer) / 1e6:.0f} MB.")
+    return layer
+
+
+def size_bytes(folder: Path) -> int:
+    """The sum of the sizes of all files below a folder; Lambda takes 250 MB of layers and code together."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _leave_out_what_never_runs(packages: Path) -> None:
+    for folder in [packages / "bin", packages / "boto3" / "examples", *packages.rglob("tests")]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

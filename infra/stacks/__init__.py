@@ -1,0 +1,1 @@
+"""One stack for each part that lives and dies on its own."""

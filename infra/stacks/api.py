@@ -1,0 +1,57 @@
+"""The DICOMweb API: one function stores, one reads."""
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from constructs import Construct
+
+from infra.config import Configuration
+from infra.constructs import grants
+from infra.constructs.archive import Archive
+from infra.constructs.dicomweb_api import DicomwebApi
+from infra.constructs.processes import Processes
+
+# A little less than the 29 seconds that API Gateway waits: the answer is ours then.
+_TIMEOUT = Duration.seconds(28)
+
+
+class ApiStack(Stack):
+    """REST API, `store_instance` and `search_retrieve`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        configuration: Configuration,
+        archive: Archive,
+        *,
+        dependencies: Path,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        dicomweb = DicomwebApi(self, "Dicomweb", configuration, key=archive.key)
+        self.public_base_address = (
+            configuration.public_base_address
+            or (configuration.domain and f"https://{configuration.domain.name}")
+            or dicomweb.address
+        )
+        environment = {"SPACES": archive.spaces_setting, "PUBLIC_BASE_ADDRESS": self.public_base_address}
+        processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
+        dicomweb.serve(
+            store=processes.add(
+                "store_instance",
+                grants=grants.store_instance(archive),
+                environment=environment,
+                timeout=_TIMEOUT,
+                memory_mib=1024,
+            ),
+            read=processes.add(
+                "search_retrieve",
+                grants=grants.search_retrieve(archive),
+                environment={**environment, "MANIFEST_TABLE": archive.table.table_name},
+                timeout=_TIMEOUT,
+                memory_mib=1024,
+            ),
+        )
+        CfnOutput(self, "ApiUrl", value=dicomweb.address)
+        CfnOutput(self, "PublicBaseAddress", value=self.public_base_address)

@@ -1,0 +1,87 @@
+"""FHIR: revisions go to an R4 server, HealthLake or another."""
+
+from pathlib import Path
+
+from aws_cdk import ArnFormat, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_healthlake as healthlake
+from constructs import Construct
+
+from infra.config import Configuration
+from infra.constructs import grants
+from infra.constructs.archive import Archive
+from infra.constructs.processes import Processes
+from infra.constructs.work_queue import WorkQueue
+from infra.constructs.worker import work_off
+from infra.fhir_config import FhirConfiguration
+
+
+class FhirStack(Stack):
+    """The rule on revisions, its queue, `publish_study`, and a HealthLake store if one is asked for."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        configuration: Configuration,
+        archive: Archive,
+        *,
+        fhir: FhirConfiguration,
+        event_bus: events.IEventBus,
+        public_base_address: str,
+        dependencies: Path,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        base_url, server_grants = self._server(fhir)
+        # Tried for half an hour; what is in the dead-letter queue then, the sweep announces again.
+        publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(30), tries=10)
+        processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
+        function = processes.add(
+            "publish_study",
+            grants=[
+                *grants.publish_study(archive),
+                *server_grants,
+                *grants.work_off(publish_queue.queue),
+            ],
+            environment={
+                "SPACES": archive.spaces_setting,
+                "MANIFEST_TABLE": archive.table.table_name,
+                "PUBLIC_BASE_ADDRESS": public_base_address,
+                "FHIR_BASE_URL": base_url,
+                "FHIR_AUTHORIZATION": fhir.authorization,
+                **({"FHIR_TOKEN_SECRET_ARN": fhir.token_secret_arn} if fhir.token_secret_arn else {}),
+            },
+            timeout=publish_queue.worker_timeout,
+            memory_mib=1024,
+        )
+        work_off(function, publish_queue, batch_size=1, concurrency=4)
+        events.Rule(
+            self,
+            "RevisionsToFhir",
+            description="Every revision of a study is published.",
+            event_bus=event_bus,
+            event_pattern=events.EventPattern(source=["imaging"], detail_type=["Study Revised", "Study Deleted"]),
+            targets=[targets.SqsQueue(publish_queue.queue, dead_letter_queue=publish_queue.dead_letters.queue)],
+        )
+
+    def _server(self, fhir: FhirConfiguration) -> tuple[str, grants.Grants]:
+        if fhir.base_url:
+            return fhir.base_url, grants.read_secret(fhir.token_secret_arn) if fhir.token_secret_arn else []
+        datastore_id = fhir.healthlake_datastore_id or self._datastore().attr_datastore_id
+        datastore_arn = self.format_arn(
+            service="healthlake",
+            resource="datastore",
+            resource_name=f"fhir/{datastore_id}",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        address = f"https://healthlake.{self.region}.{self.url_suffix}/datastore/{datastore_id}/r4"
+        return address, grants.use_healthlake(datastore_arn)
+
+    def _datastore(self) -> healthlake.CfnFHIRDatastore:
+        datastore = healthlake.CfnFHIRDatastore(
+            self, "Datastore", datastore_type_version="R4", datastore_name="imaging-ingestion"
+        )
+        datastore.apply_removal_policy(RemovalPolicy.RETAIN)
+        return datastore

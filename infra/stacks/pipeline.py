@@ -1,0 +1,139 @@
+"""The pipeline: from an object in a bucket to an event on the bus."""
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import Configuration
+from infra.constructs import grants
+from infra.constructs.archive import Archive
+from infra.constructs.processes import Processes
+from infra.constructs.study_timer import StudyTimer
+from infra.constructs.work_queue import DeadLetters, WorkQueue
+from infra.constructs.worker import follow_changes, work_off
+
+
+class PipelineStack(Stack):
+    """`index_instance`, `store_drop`, `finalize_study` with its timer, `announce_change` and `sweep`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        configuration: Configuration,
+        archive: Archive,
+        *,
+        index_queue: WorkQueue,
+        drop_queue: WorkQueue,
+        public_base_address: str,
+        dependencies: Path,
+        env: Environment,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        self._archive = archive
+        self._processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
+        self.event_bus = events.EventBus(self, "Bus", description="What changes in the storage spaces.")
+        finalize_queue = WorkQueue(self, "FinalizeStudy", archive.alarms, worker_timeout=Duration.minutes(2))
+        self._timer = StudyTimer(self, "StudyTimer", configuration, archive, finalize_queue.queue)
+        self._environment = {
+            "SPACES": archive.spaces_setting,
+            "MANIFEST_TABLE": archive.table.table_name,
+            "QUIET_SECONDS": str(configuration.quiet_seconds),
+            "STUDY_TIMER_ARN": self._timer.state_machine.state_machine_arn,
+            "EVENT_BUS": self.event_bus.event_bus_name,
+            "PUBLIC_BASE_ADDRESS": public_base_address,
+            "PUBLISHES_TO_FHIR": "yes" if configuration.fhir else "no",
+        }
+        self._index(index_queue, configuration.index_concurrency)
+        self._store_drops(drop_queue)
+        self._finalize(finalize_queue)
+        self._announce()
+        sweep = self._sweep()
+
+        # What the operators' command reads; a process would have it as environment variables.
+        CfnOutput(self, "OperatorEnvironment", value=self.to_json_string(self._environment))
+        CfnOutput(self, "EventBus", value=self.event_bus.event_bus_name)
+        CfnOutput(self, "SweepFunction", value=sweep.function_name)
+        CfnOutput(self, "StudyTimerArn", value=self._timer.state_machine.state_machine_arn)
+
+    def _index(self, queue: WorkQueue, concurrency: int) -> None:
+        function = self._processes.add(
+            "index_instance",
+            grants=[*grants.index_instance(self._archive), *grants.work_off(queue.queue)],
+            environment=self._settings("SPACES", "MANIFEST_TABLE"),
+            timeout=queue.worker_timeout,
+            memory_mib=1024,
+        )
+        work_off(function, queue, batch_size=20, window=Duration.seconds(1), concurrency=concurrency)
+
+    def _store_drops(self, queue: WorkQueue) -> None:
+        function = self._processes.add(
+            "store_drop",
+            grants=[*grants.store_drop(self._archive), *grants.work_off(queue.queue)],
+            environment=self._settings("SPACES"),
+            timeout=queue.worker_timeout,
+            memory_mib=3008,
+        )
+        work_off(function, queue, batch_size=5, concurrency=4)
+
+    def _finalize(self, queue: WorkQueue) -> None:
+        function = self._processes.add(
+            "finalize_study",
+            grants=[
+                *grants.finalize_study(self._archive, self._timer.state_machine),
+                *grants.work_off(queue.queue),
+            ],
+            environment=self._settings("SPACES", "MANIFEST_TABLE", "QUIET_SECONDS", "STUDY_TIMER_ARN"),
+            timeout=queue.worker_timeout,
+            memory_mib=2048,
+        )
+        # Few at a time: timers that fall due together queue up here.
+        work_off(function, queue, batch_size=5, concurrency=4)
+
+    def _announce(self) -> None:
+        put_aside = DeadLetters(self, "PutAside", self._archive.alarms).queue
+        function = self._processes.add(
+            "announce_change",
+            grants=[
+                *grants.announce_change(self._archive, self._timer.state_machine, self.event_bus.event_bus_arn),
+                *grants.read_stream(self._archive),
+                *grants.put_aside(put_aside),
+            ],
+            environment=self._environment,
+            timeout=Duration.minutes(1),
+            memory_mib=1024,
+        )
+        follow_changes(function, self._archive, put_aside)
+
+    def _sweep(self) -> lambda_.Function:
+        function = self._processes.add(
+            "sweep",
+            grants=grants.sweep(self._archive, self._timer.state_machine, self.event_bus.event_bus_arn),
+            environment=self._environment,
+            timeout=Duration.minutes(5),
+            memory_mib=1024,
+        )
+        # Once is enough, there is another one in a minute.
+        function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        events.Rule(
+            self,
+            "EveryMinute",
+            description="Sweeps up work that a crash or a lost event left behind.",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(function)],
+        )
+        self._archive.alarms.add(
+            self,
+            "SweepFails",
+            function.metric_errors(period=Duration.minutes(5)),
+            threshold=2,
+            description="The sweep fails again and again; what was lost stays lost meanwhile.",
+        )
+        return function
+
+    def _settings(self, *names: str) -> dict[str, str]:
+        return {name: self._environment[name] for name in names}
