@@ -1,0 +1,102 @@
+"""The whole system as `make run` starts it, for tests that are its users."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from infra.local.ports import any_free_port
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 240.0
+
+
+class RunningSystem:
+    """Starts the system on free ports and an own state folder, as often as asked.
+
+    Parameters
+    ----------
+    state_dir
+        Kept between starts.
+    settings
+        Of the contract, over the tests' own: no sample study, two quiet seconds.
+
+    Attributes
+    ----------
+    endpoints
+        As `endpoints.json` has them, while it runs.
+    output
+        The file with what it printed at the last start.
+    recorded_calls
+        The file with every AWS call of every process; see `infra.local.embedded_aws.call_recorder`.
+    """
+
+    endpoints: dict[str, Any]
+
+    def __init__(self, state_dir: Path, **settings: str) -> None:
+        self.state_dir = state_dir
+        self.output = state_dir.with_suffix(".output.txt")
+        self.recorded_calls = state_dir.with_suffix(".calls.jsonl")
+        self.environment = {
+            **os.environ,
+            **{name: str(any_free_port()) for name in ("PORT", "DIMSE_PORT", "AWS_PORT")},
+            "STATE_DIR": str(state_dir),
+            "QUIET_SECONDS": "2",
+            "SAMPLE": "no",
+            "RECORD_CALLS": str(self.recorded_calls),
+            "FAILURE_SWITCH": "1",  # POST {fhir}/_fail?n=&status= makes the FHIR server fail
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def front(self) -> str:
+        return self.endpoints["front"]
+
+    def dicomweb(self, space: str = "main") -> str:
+        return self.endpoints["spaces"][space]["dicomweb"]
+
+    def start(self) -> None:
+        """Start it and wait until it is ready; it leads a process group of its own."""
+        self.launch()
+        deadline = time.monotonic() + START_SECONDS
+        found = self.state_dir / "endpoints.json"
+        while not (found.exists() and json.loads(found.read_text())["pid"] == self._process.pid):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"The system did not start:\n{self.output.read_text()}")
+            time.sleep(0.05)
+        self.endpoints = json.loads(found.read_text())
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        with self.output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def stop(self) -> int:
+        """Ask it to stop, as a user or an init system does; returns its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """Kill the whole process group at once, as a crash does."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def wait(self, timeout_seconds: float = 60) -> int:
+        """Wait until it has ended; returns its exit code."""
+        return self._process.wait(timeout_seconds)

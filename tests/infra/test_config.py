@@ -1,0 +1,148 @@
+"""What cdk.json may say, and what is said to whoever writes something else there."""
+
+import pytest
+
+from infra.config import PLACEHOLDER_ACCOUNT, Configuration
+from infra.section import ConfigurationError
+
+SPACE = {"name": "main", "ae_title": "MAIN"}
+MINIMAL = {"spaces": [SPACE]}
+VPC = {
+    "id": "vpc-0123abcd",
+    "availability_zones": ["eu-west-1a"],
+    "task_subnet_ids": ["subnet-0123abcd"],
+    "load_balancer_subnet_ids": ["subnet-0123abce"],
+}
+
+
+def read(environment=None, /, **settings) -> Configuration:
+    return Configuration.of({**MINIMAL, **settings}, environment or {})
+
+
+def test_accepts_what_cdk_json_says(own_settings):
+    configuration = Configuration.of(own_settings, {})
+
+    assert [space.name for space in configuration.spaces] == ["main", "research"]
+    assert configuration.quiet_seconds == 30
+    assert configuration.api_authorization == "iam"
+    assert not configuration.local
+
+
+def test_needs_no_more_than_a_space():
+    configuration = read()
+
+    assert configuration.fhir is None
+    assert configuration.dimse
+    assert configuration.dimse.port == 11112
+
+
+def test_prefers_its_own_account_to_that_of_the_credentials():
+    of_credentials = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "eu-west-1"}
+
+    assert read(of_credentials).account == "111122223333"
+    assert read(of_credentials).region == "eu-west-1"
+    assert read(of_credentials, account="444455556666").account == "444455556666"
+    assert read().account == PLACEHOLDER_ACCOUNT
+
+
+def test_goes_without_authorisation_only_locally():
+    assert read(api_authorization="none", local=True).api_authorization == "none"
+
+    with pytest.raises(ConfigurationError, match=r"imaging\.api_authorization .* only the local run"):
+        read(api_authorization="none")
+
+
+def test_publishes_to_a_named_healthlake_store_with_its_signature():
+    fhir = read(fhir={"healthlake_datastore_id": "0123456789abcdef0123456789abcdef"}).fhir
+
+    assert fhir
+    assert fhir.authorization == "sigv4"
+    assert fhir.base_url == ""
+
+
+def test_publishes_to_any_server_with_a_bearer_token():
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fhir-AbCdEf"
+    fhir = read(
+        fhir={"base_url": "https://fhir.example.org/r4", "authorization": "bearer", "token_secret_arn": secret}
+    ).fhir
+
+    assert fhir
+    assert (fhir.authorization, fhir.token_secret_arn) == ("bearer", secret)
+
+
+def test_leaves_dimse_out_when_it_is_not_enabled():
+    assert read(dimse={"enabled": False}).dimse is None
+
+
+def test_takes_an_existing_network():
+    dimse = read(dimse={"vpc": VPC}).dimse
+
+    assert dimse
+    assert dimse.vpc
+    assert dimse.vpc.task_subnet_ids == ("subnet-0123abcd",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"quiet_second": 3}, "imaging.quiet_second"),
+        ({"quiet_seconds": "30"}, "imaging.quiet_seconds"),
+        ({"quiet_seconds": 0}, "imaging.quiet_seconds"),
+        ({"quiet_seconds": True}, "imaging.quiet_seconds"),
+        ({"account": 123456789012}, "imaging.account"),
+        ({"region": "Frankfurt"}, "imaging.region"),
+        ({"local": "yes"}, "imaging.local"),
+        ({"public_base_address": "https://imaging.example.org/"}, "imaging.public_base_address"),
+        ({"public_base_address": "imaging.example.org"}, "imaging.public_base_address"),
+        ({"api_authorization": "cognito"}, "imaging.api_authorization"),
+        ({"log_retention_days": 45}, "imaging.log_retention_days"),
+        ({"index_concurrency": 1}, "imaging.index_concurrency"),
+        ({"alarm_email": "nobody"}, "imaging.alarm_email"),
+        ({"spaces": []}, "imaging.spaces"),
+        ({"spaces": SPACE}, "imaging.spaces"),
+        ({"spaces": ["main"]}, "imaging.spaces[0]"),
+        ({"spaces": [{"name": "main"}]}, "imaging.spaces[0].ae_title"),
+        ({"spaces": [{"name": "Main", "ae_title": "MAIN"}]}, "imaging.spaces[0].name"),
+        ({"spaces": [{"name": "a/b", "ae_title": "MAIN"}]}, "imaging.spaces[0].name"),
+        ({"spaces": [{"name": "main", "ae_title": "LONGER THAN SIXTEEN"}]}, "imaging.spaces[0].ae_title"),
+        ({"spaces": [{"name": "main", "ae_title": "A\\B"}]}, "imaging.spaces[0].ae_title"),
+        ({"spaces": [SPACE, {**SPACE, "name": "other"}]}, "imaging.spaces"),
+        ({"spaces": [SPACE, {**SPACE, "ae_title": "OTHER"}]}, "imaging.spaces"),
+        ({"spaces": [{**SPACE, "other_bytes": "keep"}]}, "imaging.spaces[0].other_bytes"),
+        ({"spaces": [{**SPACE, "patient_identifier_system": "MRN"}]}, "imaging.spaces[0].patient_identifier_system"),
+        ({"domain": {"name": "imaging.example.org"}}, "imaging.domain.certificate_arn"),
+        ({"fhir": "healthlake"}, "imaging.fhir"),
+        ({"fhir": {}}, "imaging.fhir"),
+        ({"fhir": {"base_url": "https://fhir.example.org", "create_healthlake": True}}, "imaging.fhir"),
+        ({"fhir": {"base_url": "https://fhir.example.org/"}}, "imaging.fhir.base_url"),
+        ({"fhir": {"base_url": "https://f.example.org", "authorization": "bearer"}}, "imaging.fhir.token_secret_arn"),
+        ({"fhir": {"base_url": "https://f.example.org", "authorization": "basic"}}, "imaging.fhir.authorization"),
+        ({"fhir": {"healthlake_datastore_id": "mine"}}, "imaging.fhir.healthlake_datastore_id"),
+        (
+            {"fhir": {"base_url": "https://f.example.org", "authorization": "bearer", "token_secret_arn": "token"}},
+            "imaging.fhir.token_secret_arn",
+        ),
+        ({"dimse": {"cpu": 1000}}, "imaging.dimse.cpu"),
+        ({"dimse": {"cpu": 512, "memory_mib": 8192}}, "imaging.dimse.memory_mib"),
+        ({"dimse": {"port": 70000}}, "imaging.dimse.port"),
+        ({"dimse": {"peer_cidrs": "10.0.0.0/8"}}, "imaging.dimse.peer_cidrs"),
+        ({"dimse": {"peer_cidrs": ["10.0.0.1/8"]}}, "imaging.dimse.peer_cidrs"),
+        ({"dimse": {"peer_cidrs": ["0.0.0.0/0"]}}, "imaging.dimse.peer_cidrs"),
+        ({"dimse": {"cidr": "10.0.0.0/8"}}, "imaging.dimse.cidr"),
+        ({"dimse": {"vpc": {**VPC, "id": "default"}}}, "imaging.dimse.vpc.id"),
+        ({"dimse": {"vpc": {**VPC, "task_subnet_ids": []}}}, "imaging.dimse.vpc.task_subnet_ids"),
+    ],
+)
+def test_names_the_key_that_is_wrong_in_one_sentence(settings, key):
+    with pytest.raises(ConfigurationError) as raised:
+        read(**settings)
+
+    sentence = str(raised.value)
+    assert sentence.startswith(f"{key} ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_context_without_settings_is_told_so():
+    with pytest.raises(ConfigurationError, match=r"^imaging must be an object"):
+        Configuration.of(None, {})

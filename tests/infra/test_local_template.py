@@ -1,0 +1,61 @@
+"""The local run's templates are the deployed ones, but for what design and README name."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+LOCAL = ("000000000000", "us-east-1")
+DEPLOYED = ("111122223333", "eu-central-1")
+
+
+def read(synthesised, account, region) -> dict[str, Any]:
+    """All templates, with account, region and the name that follows from the API's methods replaced."""
+    text = json.dumps(synthesised.stacks).replace(account, "<account>").replace(region, "<region>")
+    return json.loads(re.sub(r"DicomwebApiDeployment\w+", "DicomwebApiDeployment", text))
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted(one.keys() | other.keys()):
+            yield from differences(one.get(key), other.get(key), f"{path}/{key}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for place, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(left, right, f"{path}/{place}")
+    elif one != other:
+        yield path, one, other
+
+
+def explain(path: str, local: Any, deployed: Any) -> str:
+    if path.endswith("AuthorizationType") and (local, deployed) == ("NONE", "AWS_IAM"):
+        return "authorisation"
+    if re.search(r"LayersDependencies\w+/Properties/Content/S3Key$", path):
+        return "dependency layer"
+    if path.endswith("/QUIET_SECONDS") and (local, deployed) == ("5", "30"):
+        return "quiet seconds"
+    if path.endswith("/QuietMilliseconds") and (local, deployed) == ("5000", "30000"):
+        return "quiet seconds"
+    quiet = '"QUIET_SECONDS":"{}"'
+    if isinstance(local, str) and local.replace(quiet.format(5), quiet.format(30)) == deployed:
+        return "quiet seconds"
+    return f"{path}: {local!r} locally, {deployed!r} deployed"
+
+
+def test_differs_from_the_deployed_one_in_what_is_named_and_nothing_else(local, deployed):
+    found = Counter(explain(*difference) for difference in differences(read(local, *LOCAL), read(deployed, *DEPLOYED)))
+
+    assert found == {
+        "authorisation": 5,  # one for each method of the API
+        "dependency layer": 3,  # one for each stack with functions
+        "quiet seconds": 5,  # three functions, the timer, the operators' command
+    }
+
+
+def test_the_layers_asset_is_the_only_one_that_differs(local, deployed):
+    folders = [
+        {path.name for path in synthesised.folder.glob("asset.*") if path.is_dir()} for synthesised in (local, deployed)
+    ]
+
+    assert len(folders[0] - folders[1]) == 1
+    assert len(folders[1] - folders[0]) == 1
