@@ -1,0 +1,1 @@
+"""One folder is one process: it translates, calls once, and translates back."""

@@ -60,10 +60,9 @@ def dependency_layer(target: Target) -> Path:
     LayerError
         If pip fails; its own words went to stderr.
     """
-    requirements, constraints = PINS / "requirements.txt", PINS / "constraints.txt"
-    pins = [path for path in (requirements, constraints) if path.exists()]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in pins) + repr(target).encode()).hexdigest()
-    layer = _CACHE / f"dependencies-{digest[:16]}"
+    pins = sorted(PINS.glob("*.txt"))
+    made_from = [*(path.read_bytes() for path in (Path(__file__), *pins)), repr(target).encode()]
+    layer = _CACHE / f"dependencies-{hashlib.sha256(b'|'.join(made_from)).hexdigest()[:16]}"
     if layer.is_dir():
         return layer
     _CACHE.mkdir(exist_ok=True)
@@ -71,18 +70,13 @@ def dependency_layer(target: Target) -> Path:
     _say(f"Building the dependency layer for {target.platform or 'this machine'}, Python {target.python_version} …")
     with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
         unfinished = Path(folder) / "layer"
-        options = ["--quiet", "--disable-pip-version-check", "--no-warn-conflicts", "--no-compile", *target.pip_options]
-        if constraints in pins:
-            options += ["-c", str(constraints)]
-        install = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
-        if subprocess.run([*install, "--target", str(unfinished / "python")], check=False).returncode:
-            raise LayerError(
-                "pip could not fetch what layers/dependencies lists; check this machine's way to its package index."
-            )
+        _install(target, unfinished / "python")
         _leave_out_what_never_runs(unfinished / "python")
-        # At once or not at all, also beside another build of the same.
-        if not layer.is_dir():
+        try:
             unfinished.rename(layer)
+        except OSError:
+            if not layer.is_dir():  # else another build of the same was quicker
+                raise
     _say(f"… done in {time.monotonic() - started:.0f} s, {size_bytes(layer) / 1e6:.0f} MB.")
     return layer
 
@@ -90,6 +84,17 @@ def dependency_layer(target: Target) -> Path:
 def size_bytes(folder: Path) -> int:
     """The sum of the sizes of all files below a folder; Lambda takes 250 MB of layers and code together."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _install(target: Target, folder: Path) -> None:
+    requirements, constraints = PINS / "requirements.txt", PINS / "constraints.txt"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-warn-conflicts", "--no-compile", *target.pip_options, "--target", str(folder)]
+    command += ["-r", str(requirements), *(["-c", str(constraints)] if constraints.exists() else [])]
+    if subprocess.run(command, check=False).returncode:
+        raise LayerError(
+            "pip could not fetch what layers/dependencies lists; check this machine's way to its package index."
+        )
 
 
 def _leave_out_what_never_runs(packages: Path) -> None:

@@ -7,12 +7,14 @@ from io import BytesIO
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from imaging.dicom.byte_source import BytesSource
+from imaging.dicom.header import read_header
 from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Arrival, Door
 
 
 def part10_instance(key: InstanceKey, **attributes: object) -> bytes:
-    """A CT instance of 8 by 8 pixels as a Part 10 file; `attributes` go by keyword, or by keyword in snake case."""
+    """A CT instance of 8 by 8 pixels as a Part 10 file; `attributes` go by keyword."""
     ds = Dataset()
     ds.SOPClassUID = CTImageStorage
     ds.SOPInstanceUID = key.sop_instance_uid
@@ -33,14 +35,18 @@ def part10_instance(key: InstanceKey, **attributes: object) -> bytes:
     ds.PixelRepresentation = 0
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.PixelData = bytes(128)
-    for name, value in attributes.items():
-        keyword = name if name[0].isupper() else "".join(word.capitalize() for word in name.split("_"))
+    for keyword, value in attributes.items():
         setattr(ds, keyword, value)
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     file = BytesIO()
     ds.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def data_set_of(part10: bytes) -> bytes:
+    """The bytes behind the File Meta Information, which each door may write its own way."""
+    return part10[read_header(BytesSource(part10)).data_set_offset :]
 
 
 def stored_metadata(part10: bytes, stored_at: datetime) -> dict[str, str]:

@@ -37,6 +37,6 @@ def _finalize(record: SQSRecord) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401 - Powertools' type
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Finalize each study; one that fails does not hold up the others."""
     return process_partial_response(event=event, record_handler=_finalize, processor=processor, context=context)

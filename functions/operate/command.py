@@ -27,7 +27,7 @@ console = Console()
 )
 @click.pass_context
 def imaging(context: click.Context, state_dir: Path | None) -> None:
-    """Look after an imaging ingestion deployment.
+    r"""Look after an imaging ingestion deployment.
 
     \b
     imaging --state-dir .local status      what a local run holds and waits for

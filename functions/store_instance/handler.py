@@ -39,7 +39,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
     tell(answer)
     response = answer.response
-    return {"statusCode": response.status, "headers": dict(response.headers), "body": response.body.decode()}
+    return {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "isBase64Encoded": False,
+        "body": response.body.decode(),
+    }
 
 
 def request_of(event: dict[str, Any]) -> tuple[str, str, bytes]:

@@ -1,8 +1,7 @@
 """What each process may do, action by action: the whole of it, in one place.
 
-Every action is one that the process calls, or one of
-`infra.constructs.statements.IMPLIED`, which stand behind a call under another
-name; none is a wildcard.
+Every action is one that the process calls, or one of `IMPLIED`, which stand
+behind a call under another name; none is a wildcard.
 """
 
 from aws_cdk import aws_iam as iam
@@ -13,6 +12,25 @@ from infra.constructs import statements as may
 from infra.constructs.archive import Archive
 
 Grants = list[iam.PolicyStatement]
+
+IMPLIED = {
+    "s3:ListBucket": "without it S3 answers a read of a missing key with 403 in place of 404",
+    "kms:Decrypt": "S3 and DynamoDB call it on behalf of the process",
+    "kms:GenerateDataKey": "S3 calls it on behalf of the process",
+    "sqs:ReceiveMessage": "Lambda takes the messages off the queue with the function's role",
+    "sqs:DeleteMessage": "as sqs:ReceiveMessage",
+    "sqs:GetQueueAttributes": "as sqs:ReceiveMessage",
+    "sqs:SendMessage": "Lambda puts aside what a function could not handle with the function's role",
+    "dynamodb:DescribeStream": "Lambda reads the stream with the function's role",
+    "dynamodb:GetRecords": "as dynamodb:DescribeStream",
+    "dynamodb:GetShardIterator": "as dynamodb:DescribeStream",
+    "dynamodb:ListStreams": "as dynamodb:DescribeStream; it has no resource to name",
+    "logs:CreateLogStream": "Lambda writes the log with the function's role",
+    "logs:PutLogEvents": "as logs:CreateLogStream",
+    "xray:PutTraceSegments": "Lambda and its tracing client hand over the trace",
+    "xray:PutTelemetryRecords": "as xray:PutTraceSegments",
+}
+"""Actions that no call by that name shows, and why they are granted."""
 
 
 def store_instance(archive: Archive) -> Grants:

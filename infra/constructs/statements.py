@@ -5,25 +5,6 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 
 from infra.constructs.archive import Archive
 
-IMPLIED = {
-    "s3:ListBucket": "without it S3 answers a read of a missing key with 403 in place of 404",
-    "kms:Decrypt": "S3 and DynamoDB call it on behalf of the process",
-    "kms:GenerateDataKey": "S3 calls it on behalf of the process",
-    "sqs:ReceiveMessage": "Lambda takes the messages off the queue with the function's role",
-    "sqs:DeleteMessage": "as sqs:ReceiveMessage",
-    "sqs:GetQueueAttributes": "as sqs:ReceiveMessage",
-    "sqs:SendMessage": "Lambda puts aside what a function could not handle with the function's role",
-    "dynamodb:DescribeStream": "Lambda reads the stream with the function's role",
-    "dynamodb:GetRecords": "as dynamodb:DescribeStream",
-    "dynamodb:GetShardIterator": "as dynamodb:DescribeStream",
-    "dynamodb:ListStreams": "as dynamodb:DescribeStream; it has no resource to name",
-    "logs:CreateLogStream": "Lambda writes the log with the function's role",
-    "logs:PutLogEvents": "as logs:CreateLogStream",
-    "xray:PutTraceSegments": "Lambda and its tracing client hand over the trace",
-    "xray:PutTelemetryRecords": "as xray:PutTraceSegments",
-}
-"""Actions that no call by that name shows, and why they are granted."""
-
 WILDCARDS = {
     "/studies/*": "The process handles every study of the space; nobody knows their UIDs beforehand.",
     "/studies/*/drafts/*": "Drafts lie beside the study they belong to; nobody knows the UIDs beforehand.",

@@ -61,6 +61,7 @@ class StorageSpace(Construct):
                 ),
             ],
         )
+        keep_policy(self.bucket)
         self._notify(arrivals, removals)
 
     @property
@@ -94,6 +95,12 @@ class StorageSpace(Construct):
         )
         for queue in {*arrivals.values(), *removals.values()}:
             bucket.node.add_dependency(queue.node.find_child("Policy"))
+
+
+def keep_policy(bucket: s3.Bucket) -> None:
+    """Let a bucket that outlives its stack go on to refuse what is not TLS."""
+    assert bucket.policy
+    bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
 
 
 def let_buckets_send(queue: sqs.Queue) -> None:

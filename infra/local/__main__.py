@@ -50,8 +50,7 @@ def _run(settings: Settings, state: StateDirectory, progress: Progress) -> NoRet
         system.watch()
     finally:
         _on_signals(signal.SIG_IGN)  # nothing may interrupt the saving
-        with progress.step("stopping"):
-            system.stop()
+        system.stop()
 
 
 def _request_stop(_: int, __: FrameType | None) -> None:

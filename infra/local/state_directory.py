@@ -9,6 +9,11 @@ from typing import IO, Any, Self
 
 from infra.local.failure import CannotRun
 
+ENDPOINTS = "endpoints.json"
+"""Where everything is; there when the system is ready."""
+OPERATOR = "operator.json"
+"""The environment of the operators' command."""
+
 
 class StateDirectory:
     """Holds `STATE_DIR` as long as the process lives.
@@ -31,21 +36,18 @@ class StateDirectory:
         except OSError as error:
             raise CannotRun(f"STATE_DIR {path} cannot be used: {error.strerror}.") from error
         self.after_a_crash = bool(holder)
-        self.withdraw_endpoints()
+        self.withdraw()
 
-    @property
-    def _endpoints(self) -> Path:
-        return self.path / "endpoints.json"
+    def publish(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write one of the files that speak of a running system, whole or not at all."""
+        draft = self.path / f"{name}.tmp"
+        draft.write_text(json.dumps(content, indent=2) + "\n")
+        draft.replace(self.path / name)
 
-    def publish_endpoints(self, endpoints: Mapping[str, Any]) -> None:
-        """Write `endpoints.json`, whole or not at all: who finds it may rely on the system."""
-        draft = self._endpoints.with_suffix(".tmp")
-        draft.write_text(json.dumps(endpoints, indent=2) + "\n")
-        draft.replace(self._endpoints)
-
-    def withdraw_endpoints(self) -> None:
-        """Remove `endpoints.json`: the system is not, or no longer, ready."""
-        self._endpoints.unlink(missing_ok=True)
+    def withdraw(self) -> None:
+        """Remove those files: the system is not, or no longer, running."""
+        for name in (ENDPOINTS, OPERATOR):
+            (self.path / name).unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from infra.constructs.acknowledge import acknowledge
 from infra.constructs.alarms import Alarms
 from infra.constructs.archive import Archive
 from infra.constructs.manifest_table import ManifestTable
-from infra.constructs.storage_space import StorageSpace, let_buckets_send
+from infra.constructs.storage_space import StorageSpace, keep_policy, let_buckets_send
 from infra.constructs.work_queue import WorkQueue
 
 
@@ -81,6 +81,7 @@ class DataStack(Stack):
             ],
         )
 
+        keep_policy(bucket)
         acknowledge(bucket, "S1", "A bucket of access logs that logged access to itself would never come to rest.")
         return bucket
 

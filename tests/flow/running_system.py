@@ -64,13 +64,18 @@ class RunningSystem:
         """Start it and wait until it is ready; it leads a process group of its own."""
         self.launch()
         deadline = time.monotonic() + START_SECONDS
-        found = self.state_dir / "endpoints.json"
-        while not (found.exists() and json.loads(found.read_text())["pid"] == self._process.pid):
+        while (found := self._published()).get("pid") != self._process.pid:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise AssertionError(f"The system did not start:\n{self.output.read_text()}")
             time.sleep(0.05)
-        self.endpoints = json.loads(found.read_text())
+        self.endpoints = found
+
+    def _published(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.state_dir / "endpoints.json").read_text())
+        except FileNotFoundError:
+            return {}
 
     def launch(self) -> None:
         """Start it without waiting."""

@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_endpoints_are_published_and_withdrawn(tmp_path: Path) -> None:
     with StateDirectory(tmp_path) as state:
-        state.publish_endpoints({"front": "http://127.0.0.1:8080"})
+        state.publish("endpoints.json", {"front": "http://127.0.0.1:8080"})
         assert json.loads((tmp_path / "endpoints.json").read_text()) == {"front": "http://127.0.0.1:8080"}
-        state.withdraw_endpoints()
+        state.withdraw()
         assert not (tmp_path / "endpoints.json").exists()

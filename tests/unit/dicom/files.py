@@ -1,6 +1,9 @@
 """Makes DICOM files element by element, right or wrong, as no library would."""
 
+from pathlib import Path
 from struct import pack
+
+from pydicom.data import get_testdata_file
 
 from imaging.dicom.header import BytesSource
 from imaging.dicom.part10 import file_meta_information
@@ -63,6 +66,13 @@ def instance_file(
     """A small whole instance."""
     first, then = identifiers(study=study, series=series, instance=instance)
     return part10(first + then + element(0x7FE00010, "OW", pixel_data), instance=instance)
+
+
+def pydicom_file(name: str) -> bytes:
+    """One of the test files in pydicom's wheel."""
+    path = get_testdata_file(name, download=False)
+    assert isinstance(path, str)
+    return Path(path).read_bytes()
 
 
 class RecordingSource(BytesSource):

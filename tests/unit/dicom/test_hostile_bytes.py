@@ -10,8 +10,7 @@ from imaging.dicom.header import BytesSource, Header, read_header
 from imaging.dicom.json_model import to_dicom_json
 from imaging.dicom.pixel_data import check_pixel_data
 from imaging.errors import Rejected
-from tests.unit.dicom.files import DEFLATED, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, part10
-from tests.unit.dicom.test_header import test_file
+from tests.unit.dicom.files import DEFLATED, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, part10, pydicom_file
 
 FILES = ("CT_small.dcm", "MR_small_implicit.dcm", "image_dfl.dcm", "JPEG2000.dcm", "rtplan.dcm", "test-SR.dcm")
 
@@ -42,7 +41,7 @@ def test_random_bytes_after_the_prefix(after: bytes) -> None:
 
 
 def test_truncations_at_each_offset_of_the_header() -> None:
-    content = test_file("MR_small.dcm")
+    content = pydicom_file("MR_small.dcm")
     whole = take_in(content)
     assert whole
     for end in range(whole.pixel_data_offset + 12):
@@ -54,7 +53,7 @@ def test_truncations_at_each_offset_of_the_header() -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_flipped_bits(name: str, data: st.DataObject) -> None:
-    content = bytearray(test_file(name)[:20_000])
+    content = bytearray(pydicom_file(name)[:20_000])
     for offset in data.draw(st.lists(st.integers(128, min(len(content), 6_000) - 1), min_size=1, max_size=8)):
         content[offset] ^= 1 << data.draw(st.integers(0, 7))
     take_in(bytes(content))

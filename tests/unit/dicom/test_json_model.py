@@ -17,9 +17,9 @@ from tests.unit.dicom.files import (
     identifiers,
     item,
     part10,
+    pydicom_file,
     sequence,
 )
-from tests.unit.dicom.test_header import test_file
 
 FIRST, THEN = identifiers()
 
@@ -188,7 +188,7 @@ def test_an_unknown_character_set_does_not_hide_the_rest() -> None:
 
 def test_is_json_without_values_that_json_does_not_have() -> None:
     for name in ("CT_small.dcm", "waveform_ecg.dcm", "rtplan.dcm", "test-SR.dcm"):
-        json.dumps(to_dicom_json(read_header(BytesSource(test_file(name)))), allow_nan=False)
+        json.dumps(to_dicom_json(read_header(BytesSource(pydicom_file(name)))), allow_nan=False)
 
 
 def test_warns_nobody_from_any_thread(capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from tests.unit.dicom.files import (
     identifiers,
     item,
     part10,
+    pydicom_file,
 )
-from tests.unit.dicom.test_header import test_file
 
 FIRST, THEN = identifiers()
 DELIMITER = item(b"")[:2] + b"\xdd\xe0" + bytes(4)
@@ -58,7 +58,7 @@ WHOLE: dict[str, Callable[[], bytes]] = {
         FIRST + THEN + element(0x7FE00010, "OW", b"1234") + element(0xFFFCFFFC, "OB", bytes(99))
     ),
     "with something behind it": lambda: part10(FIRST + THEN + element(0x7FE00010, "OW", b"1234") + b"\n"),
-    "deflated": lambda: test_file("image_dfl.dcm"),
+    "deflated": lambda: pydicom_file("image_dfl.dcm"),
 }
 
 

@@ -35,7 +35,9 @@ def association_request(called: str = "MAIN") -> bytes:
     return A_ASSOCIATE_RQ(request).encode()
 
 
-def store_request(data_set: bytes, sop_instance_uid: str = "1.2.3.4", pdu_length: int = 16382) -> Iterator[bytes]:
+def store_request(
+    data_set: bytes, sop_instance_uid: str | None = "1.2.3.4", pdu_length: int = 16382
+) -> Iterator[bytes]:
     """The P-DATA-TF PDUs of a C-STORE request, the command first."""
     request = C_STORE()
     request.MessageID = 1
@@ -45,7 +47,7 @@ def store_request(data_set: bytes, sop_instance_uid: str = "1.2.3.4", pdu_length
     request.DataSet = BytesIO(data_set)
     message = C_STORE_RQ()
     message.primitive_to_message(request)
-    for fragment in message.encode_msg(CONTEXT_ID, pdu_length):
+    for fragment in message.encode_msg(CONTEXT_ID, 16382):
         yield P_DATA_TF(fragment).encode()
 
 

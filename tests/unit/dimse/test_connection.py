@@ -116,6 +116,14 @@ def test_a_pdu_that_claims_to_be_gigabytes_long_ends_the_association(endpoint):
     endpoint.journal.wait_for(1)
 
 
+def test_a_request_that_lacks_what_it_must_have_is_answered_with_an_abort(endpoint):
+    with associate(endpoint.port) as connection:
+        connection.sendall(b"".join(store_request(b"data set", sop_instance_uid=None)))
+        assert read_pdu(connection)[0] == A_ABORT
+    (record,) = endpoint.journal.wait_for(1)
+    assert record.end == "aborted"
+
+
 def test_what_is_no_dicom_is_answered_with_an_abort(endpoint):
     with connect(endpoint.port) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")

@@ -4,10 +4,10 @@ The manifest is the real one, DynamoDB's conditional writes included; S3 is a
 fake that behaves as S3 does, so that many orders can be tried.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-import os
 from itertools import count
 from uuid import uuid4
 
@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imaging.aws.clients import client
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
 from imaging.aws.dynamodb_table import ManifestTable
-from imaging.aws.rows import study_row_key
+from imaging.aws.rows import instance_partitions, study_partition, study_row_key, to_item
 from imaging.errors import Unavailable
 from imaging.model.events import Event
 from imaging.model.identifiers import InstanceKey, StudyKey
@@ -101,7 +102,7 @@ class World:
 
     def put(self, place: int, content: int) -> None:
         key = self.key(place)
-        part10 = part10_instance(key, patient_comments=f"content {content}")
+        part10 = part10_instance(key, PatientComments=f"content {content}")
         self.objects.put(self.space, key.object_key, part10, stored_metadata(part10, self.clock()))
 
     def delete(self, place: int) -> None:
@@ -326,9 +327,6 @@ def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(tabl
 
 def lose_manifest(world: World) -> None:
     """Delete every row of the study, as if the table were new."""
-    from imaging.aws.clients import client
-    from imaging.aws.rows import instance_partitions, study_partition, to_item
-
     for partition in (study_partition(world.study), *instance_partitions(world.study)):
         for row in list(
             world.table.query(KeyConditionExpression="pk = :pk", ExpressionAttributeValues=to_item({":pk": partition}))

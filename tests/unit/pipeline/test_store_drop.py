@@ -6,8 +6,7 @@ from imaging.pipeline.store_drop import StoreDrop
 from imaging.pipeline.store_instance import Outcome, Stored, StoreInstance
 from imaging.settings import OtherBytes, Space
 from tests.fakes import Clock, InMemoryObjects
-from tests.unit.dicom.files import instance_file
-from tests.unit.dicom.test_header import test_file
+from tests.unit.dicom.files import instance_file, pydicom_file
 
 SPACES = {"main": Space("main", "main-bucket", "MAIN", OtherBytes.REPLACE, "")}
 STORED_KEY = "studies/1.2.1/series/1.2.2/instances/1.2.3.dcm"
@@ -46,7 +45,7 @@ def test_sets_aside_what_cannot_be_stored(drop: StoreDrop, objects: InMemoryObje
 
 
 def test_sets_a_dicomdir_aside(drop: StoreDrop, objects: InMemoryObjects) -> None:
-    objects.put("main", "incoming/DICOMDIR", test_file("dicomdirtests/DICOMDIR"))
+    objects.put("main", "incoming/DICOMDIR", pydicom_file("dicomdirtests/DICOMDIR"))
     drop("main", "incoming/DICOMDIR")
     (version,) = objects.versions("quarantine/DICOMDIR")
     assert version.metadata["reason"] == "A DICOMDIR is no instance; send the files that it lists."

@@ -24,10 +24,10 @@ from imaging.aws.rows import (
     to_item,
 )
 from imaging.aws.searchable import study_search_keys
-from imaging.dicom.attributes import study_level, series_level, text
+from imaging.dicom.attributes import series_level, study_level, text
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Action, Instance
+from imaging.model.instance import Instance
 from imaging.model.study import Series, Study, StudyState
 from imaging.ports.manifest import Change, PendingKind
 

@@ -36,5 +36,5 @@ def _was(old_image: dict[str, Any] | None) -> str:
 
 
 def _row(image: dict[str, Any]) -> Row:
-    """An image as a row without its packed attributes: Lambda gives binary values as base64 text, and none is needed."""
+    """An image as a row, without binary values: Lambda gives them as base64 text, and none is needed here."""
     return of_item({name: value for name, value in image.items() if "B" not in value})

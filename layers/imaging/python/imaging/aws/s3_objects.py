@@ -57,7 +57,11 @@ class S3Objects:
         try:
             with ours_to_retry("reading an object"):
                 answer = client("s3").get_object(**wanted)
-                return _stored(answer), answer["Body"].read()
+                body = answer["Body"].read()
+                if "Range" in wanted and "ContentRange" not in answer:
+                    # A server may ignore a range and send the whole, RFC 9110 Section 14.2.
+                    body = body[first : None if last is None else last + 1]
+                return _stored(answer), body
         except Unavailable as failure:
             if _code(failure) in _ABSENT:
                 return None

@@ -179,7 +179,7 @@ class DataSetReader:
             raise BrokenDataSetError(f"its sequences are nested deeper than {MAX_DEPTH}")
         end = level.end if at.has_undefined_length else at.end
         if not at.has_undefined_length:
-            self._reader.needed_until = end
+            self._reader.needed_until = max(self._reader.needed_until, end)
         while at.has_undefined_length or self._reader.tell() < end:
             tag, length = self._item_header()
             if tag == SEQUENCE_DELIMITATION:

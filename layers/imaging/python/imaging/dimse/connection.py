@@ -4,6 +4,7 @@ import queue
 import select
 import socket
 import socketserver
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,6 +82,8 @@ class _PatientDimseProvider(DIMSEServiceProvider):
         except queue.Empty:
             return None, None
         self._patience.restart()
+        if not block and message[1] is not None and not message[1].is_valid_request:
+            self.assoc.abort(block=False)  # pynetdicom would leave the sender waiting for an answer
         return message
 
 
@@ -140,7 +143,10 @@ class ConnectionServer(ThreadedAssociationServer):
         )
 
     def handle_error(self, _request: object, _client_address: object) -> None:
-        """Say nothing of a connection that was lost before it was ours."""
+        """Say nothing of a connection that was lost before it was ours; all else is a fault."""
+        failure = sys.exception()
+        if failure and not isinstance(failure, OSError):
+            raise failure
 
     def shutdown(self) -> None:
         """Stop accepting; what runs, runs on."""

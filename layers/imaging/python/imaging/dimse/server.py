@@ -125,10 +125,12 @@ class DimseServer:
         elif association.is_rejected:
             record.end = AssociationEnd.REJECTED
             record.rejected_because = record.rejected_because or "too many associations"
-        self._journal.ended(record)
-        with self._ended:
-            del self._records[association]
-            self._ended.notify_all()
+        try:
+            self._journal.ended(record)
+        finally:
+            with self._ended:
+                del self._records[association]
+                self._ended.notify_all()
 
 
 def _reject(association: Association, rejection: tuple[int, int, int]) -> None:

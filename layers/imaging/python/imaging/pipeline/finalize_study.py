@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from imaging.dicom.attributes import instance_level, study_level, series_level, text
+from imaging.dicom.attributes import instance_level, series_level, study_level, text
 from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Instance
