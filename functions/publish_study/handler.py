@@ -1,7 +1,7 @@
 """Stage 5 as a Lambda: revised and deleted studies, as events in a queue.
 
-A message that fails comes back when the queue's visibility timeout is over, and ends in the dead-letter queue
-after the queue's number of tries. So does a study that the FHIR server refuses: nothing goes without a trace.
+A message that fails comes back, the later the more often it has failed, and ends in the dead-letter queue after the
+queue's number of tries. So does a study that the FHIR server refuses: nothing goes without a trace.
 """
 
 import functools
@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imaging import bootstrap
 from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import StudyKey
-from imaging.pipeline.publish_study import UNPUBLISHABLE, PublishStudy
+from imaging.pipeline.publish_study import UNPUBLISHABLE
 
 logger = Logger()
 tracer = Tracer(patch_modules=["boto3"])  # not requests: a trace would show the addresses of Patients
@@ -26,8 +26,8 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 @functools.cache
-def publish_study() -> PublishStudy:
-    """The use case, composed at the first event."""
+def process() -> bootstrap.Publishing:
+    """The use case and its queue, composed at the first event."""
     return bootstrap.publish_study(os.environ)
 
 
@@ -35,10 +35,11 @@ def _publish(record: SQSRecord) -> None:
     detail = record.json_body["detail"]
     about = {"space": detail["space"], "study": detail["study"], "revision": detail["revision"]}
     try:
-        publish_study()(StudyKey(detail["space"], detail["study"]), detail["revision"])
+        process().publish(StudyKey(detail["space"], detail["study"]), detail["revision"])
     except Unavailable as failure:
         logger.warning("not published yet", kind="retrying", why=str(failure), **about)
         metrics.add_metric("FhirUnavailable", MetricUnit.Count, 1)
+        process().put_off(record.receipt_handle, int(record.attributes.approximate_receive_count))
         raise
     except Rejected as refusal:
         kind = "not-published" if refusal.reason in UNPUBLISHABLE else "fhir-refused"

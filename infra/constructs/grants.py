@@ -54,9 +54,8 @@ def store_drop(archive: Archive) -> Grants:
 def index_instance(archive: Archive) -> Grants:
     """Read headers, keep long metadata beside the instance, set aside what is none, write rows in transactions."""
     return [
-        may.objects(
-            archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObjectVersion"
-        ),
+        may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
+        may.objects(archive, "studies/*.json.gz", "s3:PutObject"),
         may.objects(archive, "quarantine/*", "s3:PutObject"),
         may.missing_keys(archive),
         may.table(
@@ -74,8 +73,10 @@ def index_instance(archive: Archive) -> Grants:
 def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grants:
     """Read a study whole, write its revision, commit under the fence, or wait again."""
     return [
-        may.objects(archive, "studies/*", "s3:GetObject", "s3:PutObject"),
-        may.objects(archive, "studies/*/drafts/*", "s3:DeleteObject"),
+        may.objects(archive, "studies/*", "s3:GetObject"),
+        may.objects(archive, "studies/*/drafts/*", "s3:PutObject", "s3:DeleteObject"),
+        may.objects(archive, "studies/*/revisions/*", "s3:PutObject"),
+        may.objects(archive, "studies/*/series/*/metadata/*", "s3:PutObject"),
         may.missing_keys(archive),
         may.table(
             archive,
@@ -178,6 +179,11 @@ def read_stream(archive: Archive) -> Grants:
 def put_aside(queue: sqs.IQueue) -> Grants:
     """Let Lambda send on what the function could not handle."""
     return [iam.PolicyStatement(sid="PutAside", actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
+
+
+def put_off(queue: sqs.IQueue) -> Grants:
+    """Let a message come back later than the queue would bring it."""
+    return [iam.PolicyStatement(sid="PutOff", actions=["sqs:ChangeMessageVisibility"], resources=[queue.queue_arn])]
 
 
 def work_off(queue: sqs.IQueue) -> Grants:

@@ -35,8 +35,9 @@ class FhirStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         base_url, server_grants = self._server(fhir)
-        # Tried for half an hour; what is in the dead-letter queue then, the sweep announces again.
-        publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(30), tries=10)
+        # The function puts a study off for longer and longer, an hour and a half in all; what is in the
+        # dead-letter queue then, the sweep announces again.
+        publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(60), tries=14)
         processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
         function = processes.add(
             "publish_study",
@@ -44,11 +45,13 @@ class FhirStack(Stack):
                 *grants.publish_study(archive),
                 *server_grants,
                 *grants.work_off(publish_queue.queue),
+                *grants.put_off(publish_queue.queue),
             ],
             environment={
                 "SPACES": archive.spaces_setting,
                 "MANIFEST_TABLE": archive.table.table_name,
                 "PUBLIC_BASE_ADDRESS": public_base_address,
+                "PUBLISH_QUEUE_URL": publish_queue.queue.queue_url,
                 "FHIR_BASE_URL": base_url,
                 "FHIR_AUTHORIZATION": fhir.authorization,
                 **({"FHIR_TOKEN_SECRET_ARN": fhir.token_secret_arn} if fhir.token_secret_arn else {}),

@@ -1,4 +1,4 @@
-"""The DIMSE process over objects in memory, which says on its standard output what it has stored.
+"""The DIMSE process over objects in memory, which says on its standard output what it stores.
 
 `HOLD_SECONDS` makes every store take so long.
 """
@@ -16,6 +16,8 @@ class TellingObjects(ObjectsInMemory):
     """Objects in memory that are slow, and tell of each."""
 
     def put_if_absent(self, space, object_key, body, *, metadata, content_type):
+        sys.stdout.write(f"STORING {space} {object_key}\n")
+        sys.stdout.flush()
         time.sleep(float(os.environ.get("HOLD_SECONDS", "0")))
         version = super().put_if_absent(space, object_key, body, metadata=metadata, content_type=content_type)
         sys.stdout.write(f"STORED {space} {object_key}\n")

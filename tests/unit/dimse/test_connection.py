@@ -49,7 +49,7 @@ def test_an_idle_association_costs_next_to_nothing_and_answers_at_once(endpoint)
     asked = time.monotonic()
     connections[0].sendall(A_RELEASE_RQ_PDU)
     assert read_pdu(connections[0])[0] == A_RELEASE_RP
-    assert time.monotonic() - asked < 0.3
+    assert time.monotonic() - asked < 1
     for connection in connections:
         connection.close()
     endpoint.journal.wait_for(20)
@@ -57,17 +57,18 @@ def test_an_idle_association_costs_next_to_nothing_and_answers_at_once(endpoint)
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system acknowledges when it likes")
 def test_a_client_with_nagles_algorithm_on_is_not_held_back(endpoint, make_file):
-    path = make_file()
-    data_set = data_set_of(path.read_bytes())
+    data_set = data_set_of(make_file().read_bytes())
+    durations = []
     with associate(endpoint.port) as connection:
-        began = time.monotonic()
-        for _ in range(20):
+        for _ in range(40):
+            began = time.monotonic()
             for pdu in store_request(data_set):
                 # In two writes, as DCMTK does: the second waits for the acknowledgement of the first.
                 connection.sendall(pdu[:6])
                 connection.sendall(pdu[6:])
             assert read_pdu(connection)
-    assert time.monotonic() - began < 0.4  # with delayed acknowledgements at least 20 times 40 ms
+            durations.append(time.monotonic() - began)
+    assert min(durations[20:]) < 0.035  # an acknowledgement may be delayed by 40 ms, and then all are
 
 
 def test_one_association_that_waits_for_the_store_blocks_no_other(endpoint, make_file):

@@ -49,8 +49,11 @@ class Process:
         return [json.loads(line) for line in self.output if line.startswith("{")]
 
     def wait_for(self, message: str) -> dict:
+        return json.loads(self.wait_for_line(f'"message":"{message}"'))
+
+    def wait_for_line(self, part: str) -> str:
         def found():
-            return next((line for line in self.log if line["message"] == message), None)
+            return next((line for line in self.output if part in line), None)
 
         with self._came:
             assert self._came.wait_for(found, timeout=20), self.output
@@ -154,7 +157,7 @@ def test_sigterm_lets_a_store_come_to_its_end(start, make_file):
     port = process.port
     sender = threading.Thread(target=lambda: answers.append(send(path, port).Status))
     sender.start()
-    time.sleep(0.7)
+    process.wait_for_line("STORING main")
     code, complaints = process.stop()
     sender.join(10)
     assert (code, complaints, answers) == (0, "", [0x0000])

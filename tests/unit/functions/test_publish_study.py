@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 
+from imaging.bootstrap import Publishing
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import StudyKey
 
@@ -17,6 +18,10 @@ class FakePublishStudy:
 
     failures: dict[str, Exception] = field(default_factory=dict)
     published: list[tuple[StudyKey, int]] = field(default_factory=list)
+    messages_put_off: list[tuple[str, int]] = field(default_factory=list)
+
+    def put_off(self, receipt_handle: str, tries: int) -> None:
+        self.messages_put_off.append((receipt_handle, tries))
 
     def __call__(self, study: StudyKey, revision: int) -> None:
         if study.study_instance_uid in self.failures:
@@ -45,7 +50,7 @@ def handler(monkeypatch):
 @pytest.fixture
 def publish(handler, monkeypatch):
     publish = FakePublishStudy()
-    monkeypatch.setattr(handler, "publish_study", lambda: publish)
+    monkeypatch.setattr(handler, "process", lambda: Publishing(publish, publish.put_off))
     return publish
 
 
@@ -57,7 +62,13 @@ def batch(*studies):
     ]
     return {
         "Records": [
-            {"messageId": event["detail"]["study"], "eventSource": "aws:sqs", "body": json.dumps(event)}
+            {
+                "messageId": event["detail"]["study"],
+                "receiptHandle": f"receipt {event['detail']['study']}",
+                "attributes": {"ApproximateReceiveCount": "3"},
+                "eventSource": "aws:sqs",
+                "body": json.dumps(event),
+            }
             for event in events
         ]
     }
@@ -86,6 +97,12 @@ def test_what_was_not_taken_goes_back_to_the_queue_alone(handler, publish, failu
     answer = handler.lambda_handler(batch("1.1", "1.2"), Context())
     assert failed(answer) == ["1.1"]
     assert publish.published == [(StudyKey("main", "1.2"), 7)]
+
+
+def test_a_message_is_put_off_by_how_often_it_was_tried(handler, publish):
+    publish.failures = {"1.1": Unavailable("down")}
+    handler.lambda_handler(batch("1.1", "1.2"), Context())
+    assert publish.messages_put_off == [("receipt 1.1", 3)]
 
 
 def test_a_study_without_a_patient_id_is_told_and_not_tried_again(handler, publish, log):

@@ -20,6 +20,7 @@ from imaging.aws.event_bus import EventBridgeBus
 from imaging.aws.manifest_stream import read_stream_record
 from imaging.aws.s3_objects import S3Objects
 from imaging.aws.study_timer import StepFunctionsTimer
+from imaging.aws.work_queue import WorkQueue
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.dicomweb.store_resource import StoreResource
 from imaging.model.links import Links
@@ -48,6 +49,14 @@ if TYPE_CHECKING:
 Environment = Mapping[str, str]
 
 MAX_DROPPED_OBJECT_BYTES = 200 * 1024**2  # twice that, and the interpreter, fit the function's memory
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """Stage 5, and how a message is put off after so many tries."""
+
+    publish: "PublishStudy"
+    put_off: Callable[[str, int], None]
 
 
 def now() -> datetime:
@@ -162,13 +171,13 @@ def announce_change(environment: Environment) -> Announcing:
     return Announcing(_announcer(Settings(environment)), read_stream_record)
 
 
-def publish_study(environment: Environment) -> "PublishStudy":
+def publish_study(environment: Environment) -> "Publishing":
     """Stage 5."""
     from imaging.aws.fhir_server import fhir_server  # noqa: PLC0415 - slow to import, and no other process needs it
     from imaging.pipeline.publish_study import PublishStudy  # noqa: PLC0415
 
     settings = Settings(environment)
-    return PublishStudy(
+    publish = PublishStudy(
         DynamoDbStudyFence(_table(settings)),
         _pending(settings),
         RevisionArchive(S3Objects(settings.spaces)),
@@ -176,6 +185,7 @@ def publish_study(environment: Environment) -> "PublishStudy":
         links=_links(settings),
         spaces=settings.spaces,
     )
+    return Publishing(publish, WorkQueue(settings["PUBLISH_QUEUE_URL"]).put_off)
 
 
 def search_retrieve(environment: Environment) -> ReadResources:

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from imaging.errors import RejectReason
 
 SUCCESS = 0x0000
-PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.20: ours, and not foreseen
+PROCESSING_FAILURE = 0x0110  # ours, and not foreseen
 OUT_OF_RESOURCES = 0xA700  # of the A7xx family, the one that is worth another try
 
 MAX_ERROR_COMMENT_CHARACTERS = 64  # Error Comment (0000,0902) is an LO, PS3.7 Annex E
