@@ -74,7 +74,7 @@ def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grant
     """Read a study whole, write its revision, commit under the fence, or wait again."""
     return [
         may.objects(archive, "studies/*", "s3:GetObject"),
-        may.objects(archive, "studies/*/drafts/*", "s3:PutObject", "s3:DeleteObject"),
+        may.objects(archive, "drafts/*", "s3:PutObject", "s3:DeleteObject"),
         may.objects(archive, "studies/*/revisions/*", "s3:PutObject"),
         may.objects(archive, "studies/*/series/*/metadata/*", "s3:PutObject"),
         may.missing_keys(archive),
@@ -98,7 +98,7 @@ def announce_change(archive: Archive, timer: stepfunctions.StateMachine, event_b
     """
     return [
         may.objects(archive, "studies/*/revisions/*", "s3:GetObject", "s3:PutObject"),
-        may.objects(archive, "studies/*/drafts/*", "s3:GetObject", "s3:DeleteObject"),
+        may.objects(archive, "drafts/*", "s3:GetObject", "s3:DeleteObject"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:UpdateItem"),
         may.start(timer),

@@ -7,7 +7,7 @@ from infra.constructs.archive import Archive
 
 WILDCARDS = {
     "/studies/*": "The process handles every study of the space; nobody knows their UIDs beforehand.",
-    "/studies/*/drafts/*": "Drafts lie beside the study they belong to; nobody knows the UIDs beforehand.",
+    "/drafts/*": "Drafts are named by the study they belong to; nobody knows the UIDs beforehand.",
     "/studies/*/revisions/*": "Revisions lie beside the study they belong to; nobody knows the UIDs beforehand.",
     "/studies/*/series/*/metadata/*": "Metadata lies beside its series; nobody knows the UIDs beforehand.",
     "/studies/*.json.gz": "Long metadata lies beside the instance it belongs to; nobody knows the UIDs beforehand.",

@@ -59,6 +59,14 @@ class StorageSpace(Construct):
                     noncurrent_version_expiration=Duration.days(7),
                     expired_object_delete_marker=True,
                 ),
+                # A draft that was not committed, or has got its final key: nobody reads it any more.
+                s3.LifecycleRule(id="drafts", prefix="drafts/", expiration=Duration.days(30)),
+                s3.LifecycleRule(
+                    id="dropped-drafts",
+                    prefix="drafts/",
+                    noncurrent_version_expiration=Duration.days(7),
+                    expired_object_delete_marker=True,
+                ),
             ],
         )
         keep_policy(self.bucket)

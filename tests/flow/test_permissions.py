@@ -55,24 +55,24 @@ def called(system: RunningSystem) -> Calls:
 
 
 def test_no_process_calls_what_it_is_not_granted(granted: Grants, called: Calls) -> None:
-    refused = {
-        process: sorted(call for call in calls if not any(grant.covers(*call) for grant in granted[process]))
+    refused = [
+        f"{process} may not call {action} on {resource}"
         for process, calls in called.items()
-    }
-    assert {process: calls for process, calls in refused.items() if calls} == {}
+        for action, resource in sorted(calls)
+        if not any(grant.covers(action, resource) for grant in granted[process])
+    ]
+    assert not refused, "\n".join(refused)
 
 
 def test_no_process_is_granted_what_it_never_calls(granted: Grants, called: Calls) -> None:
-    idle = {
-        process: sorted(
-            f"{action} on {grant.resources[0]}"
-            for grant in grants
-            for action in grant.actions
-            if action not in IMPLIED and not grant.is_used(action, called[process])
-        )
+    idle = [
+        f"{process} never calls {action} on {grant.resources[0]}"
         for process, grants in granted.items()
-    }
-    assert {process: actions for process, actions in idle.items() if actions} == {}
+        for grant in grants
+        for action in grant.actions
+        if action not in IMPLIED and not grant.is_used(action, called[process])
+    ]
+    assert not idle, "\n".join(idle)
 
 
 def test_every_implied_action_is_granted_to_some_process(granted: Grants) -> None:

@@ -74,10 +74,14 @@ def test_says_which_kind_of_matching_was_not_performed(name: str) -> None:
 
 
 def test_lists_what_can_be_matched_when_an_attribute_cannot() -> None:
-    sentence = refusal_of(("Modality", "CT"))
+    sentence = refusal_of(("SeriesNumber", "1"))
     assert "ModalitiesInStudy" in sentence
     assert "SeriesInstanceUID" not in sentence
     assert parse(("Modality", "CT"), level=Level.SERIES).criteria == {"00080060": OneOf(frozenset({"CT"}))}
+
+
+def test_takes_modality_of_a_study_for_modalities_in_study() -> None:
+    assert parse(("Modality", "CT")).criteria == parse(("ModalitiesInStudy", "CT")).criteria
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,26 @@ import time
 
 from functions.dimse.__main__ import serve
 from imaging.pipeline.store_instance import StoreInstance
-from tests.unit.dimse.endpoint import EPOCH, SPACES, ObjectsInMemory
+from tests.fakes import Clock, InMemoryObjects
+from tests.unit.dimse.endpoint import SPACES
 
 
-class TellingObjects(ObjectsInMemory):
+def tell(line: str) -> None:
+    """In one write, beside the log."""
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+class TellingObjects(InMemoryObjects):
     """Objects in memory that are slow, and tell of each."""
 
     def put_if_absent(self, space, object_key, body, *, metadata, content_type):
-        sys.stdout.write(f"STORING {space} {object_key}\n")
-        sys.stdout.flush()
+        tell(f"STORING {space} {object_key}\n")
         time.sleep(float(os.environ.get("HOLD_SECONDS", "0")))
         version = super().put_if_absent(space, object_key, body, metadata=metadata, content_type=content_type)
-        sys.stdout.write(f"STORED {space} {object_key}\n")
+        tell(f"STORED {space} {object_key}\n")
         return version
 
 
 if __name__ == "__main__":
-    sys.exit(serve(os.environ, lambda _: StoreInstance(TellingObjects(), SPACES, lambda: EPOCH)))
+    sys.exit(serve(os.environ, lambda _: StoreInstance(TellingObjects(SPACES), SPACES, Clock())))

@@ -80,8 +80,9 @@ def test_takes_every_storage_sop_class_there_is(endpoint, make_file):
 def test_the_called_ae_title_chooses_the_space(endpoint, make_file):
     path = make_file()
     assert send(path, endpoint.port, called="RESEARCH", calling="ANYONE").Status == 0x0000
-    ((space, _), (_, metadata)) = next(iter(endpoint.archive.objects.items()))
-    assert space == "research"
+    (object_key,) = endpoint.archive.keys("research")
+    assert endpoint.archive.keys("main") == []
+    metadata = endpoint.archive.head("research", object_key).metadata
     assert metadata["calling-ae-title"] == "ANYONE"
     assert metadata["door"] == "c-store"
 
@@ -89,7 +90,8 @@ def test_the_called_ae_title_chooses_the_space(endpoint, make_file):
 def test_the_same_instance_again_is_a_success_and_no_change(endpoint, make_file):
     path = make_file()
     assert [send(path, endpoint.port).Status for _ in range(2)] == [0x0000, 0x0000]
-    assert list(endpoint.stored.values()) == [path.read_bytes()]
+    (object_key,) = endpoint.archive.keys()
+    assert [version.body for version in endpoint.archive.versions(object_key)] == [path.read_bytes()]
 
 
 def test_success_is_told_only_after_the_store_has_it(endpoint, make_file):

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 Environment = Mapping[str, str]
 
-MAX_DROPPED_OBJECT_BYTES = 200 * 1024**2  # twice that, and the interpreter, fit the function's memory
+MAX_DROPPED_OBJECT_BYTES = 1024**3  # twice that, and the interpreter, fit the function's memory
 
 
 @dataclass(frozen=True)

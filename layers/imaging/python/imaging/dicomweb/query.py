@@ -8,7 +8,7 @@ from pydicom.datadict import tag_for_keyword
 
 from imaging.errors import Rejected, RejectReason
 from imaging.reading.matching import Matcher, matcher_of
-from imaging.reading.query_keys import Level, match_keys
+from imaging.reading.query_keys import MODALITIES_IN_STUDY, Level, match_keys
 
 MAX_OFFSET = 100_000  # that many keys are read to get there; a range of dates gets there for nothing
 
@@ -83,6 +83,8 @@ def _values(parameters: Iterable[tuple[str, str]], name: str) -> list[str]:
 def _matched(attributes: Iterable[tuple[str, str]], level: Level) -> dict[str, Matcher | None]:
     keys = match_keys(level)
     by_name = {name: key for key in keys for name in (key.keyword, key.tag)}
+    if level is Level.STUDY:  # Modality is no study attribute; who asks for it here means this one
+        by_name |= dict.fromkeys(("Modality", "00080060"), MODALITIES_IN_STUDY)
     matched: dict[str, Matcher | None] = {}
     for name, value in attributes:
         key = by_name.get(name.upper() if _TAG.match(name) else name)

@@ -1,4 +1,4 @@
-"""Revisions in the study's own bucket: drafts before the commit, final keys after it."""
+"""Revisions in the space's bucket: drafts before the commit, final keys after it."""
 
 from imaging.model.identifiers import StudyKey
 from imaging.model.revision import Revision
@@ -15,8 +15,8 @@ def revision_key(study: StudyKey, number: int) -> str:
 
 
 def draft_key(study: StudyKey, number: int, claim: str) -> str:
-    """Where the finalizer that holds `claim` leaves it before the commit."""
-    return f"{study.prefix}drafts/{number:08d}-{claim}.json.gz"
+    """Where the finalizer that holds `claim` leaves it before the commit; a lifecycle rule clears the prefix."""
+    return f"drafts/{study.study_instance_uid}/{number:08d}-{claim}.json.gz"
 
 
 class RevisionArchive:

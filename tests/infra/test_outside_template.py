@@ -1,0 +1,105 @@
+"""What the outside meets: the API, the FHIR server, the DIMSE endpoint."""
+
+import re
+
+from tests.infra.synthesised import as_list, flat
+
+
+def test_callers_of_the_api_are_authorised_by_iam(full):
+    methods = full.properties("AWS::ApiGateway::Method")
+
+    assert sorted(method["HttpMethod"] for method in methods.values()) == ["GET", "GET", "HEAD", "HEAD", "POST"]
+    assert {method["AuthorizationType"] for method in methods.values()} == {"AWS_IAM"}
+
+
+def test_the_api_is_traced_throttled_and_logs_no_query(full):
+    [stage] = full.properties("AWS::ApiGateway::Stage").values()
+    [every_method] = stage["MethodSettings"]
+    logged = stage["AccessLogSetting"]["Format"]
+
+    assert stage["TracingEnabled"] is True
+    assert every_method["ThrottlingRateLimit"] > 0
+    assert every_method.get("LoggingLevel", "OFF") == "OFF"
+    assert not every_method.get("DataTraceEnabled")
+    assert "$context.path" in logged
+    assert "querystring" not in logged.lower()
+
+
+def test_addresses_start_with_the_domain_where_there_is_one(full, existing):
+    assert full.process("search_retrieve")["Environment"]["Variables"]["PUBLIC_BASE_ADDRESS"] == (
+        "https://imaging.example.org"
+    )
+    [domain] = full.properties("AWS::ApiGateway::DomainName").values()
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    of_the_api = flat(existing.process("search_retrieve")["Environment"]["Variables"]["PUBLIC_BASE_ADDRESS"])
+    assert re.fullmatch(r'https://\{"Ref": ".+"\}\.execute-api\.us-east-1\..+/live', of_the_api)
+
+
+def test_revisions_reach_the_publisher(full):
+    [rule] = [rule for rule in full.properties("AWS::Events::Rule").values() if "EventPattern" in rule]
+
+    assert rule["EventPattern"] == {"source": ["imaging"], "detail-type": ["Study Revised", "Study Deleted"]}
+    assert rule["Targets"][0]["DeadLetterConfig"]
+
+
+def test_a_healthlake_store_of_ours_is_written_by_its_publisher_alone(full):
+    [publish] = [
+        (name, statement) for name, statement in full.statements() if "healthlake:ProcessBundle" in statement["Action"]
+    ]
+
+    assert "PublishStudy" in publish[0]
+    assert "datastore/fhir/" in flat(publish[1]["Resource"])
+    variables = full.process("publish_study")["Environment"]["Variables"]
+    assert variables["FHIR_AUTHORIZATION"] == "sigv4"
+    assert flat(variables["FHIR_BASE_URL"]).startswith("https://healthlake.us-east-1.")
+
+
+def test_a_bearer_token_is_read_by_the_publisher_alone(existing):
+    [(name, statement)] = [
+        (name, statement)
+        for name, statement in existing.statements()
+        if "secretsmanager:GetSecretValue" in as_list(statement["Action"])
+    ]
+
+    assert "PublishStudy" in name
+    assert statement["Resource"] == "arn:aws:secretsmanager:us-east-1:123456789012:secret:fhir-AbCdEf"
+
+
+def test_nothing_is_published_where_no_fhir_server_is_configured(full, synthesise):
+    assert full.process("sweep")["Environment"]["Variables"]["PUBLISHES_TO_FHIR"] == "yes"
+
+    without = synthesise("without", {"fhir": "none", "dimse": {"enabled": False}})
+
+    assert without.stacks.keys() == {"ImagingData", "ImagingApi", "ImagingPipeline"}
+    assert without.process("sweep")["Environment"]["Variables"]["PUBLISHES_TO_FHIR"] == "no"
+
+
+def test_the_dimse_endpoint_admits_the_configured_networks_alone(full):
+    [door] = [group for name, group in full.properties("AWS::EC2::SecurityGroup").items() if "DimseDoor" in name]
+
+    assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in door["SecurityGroupIngress"]] == [
+        ("192.0.2.0/24", 104, 104)
+    ]
+
+
+def test_the_dimse_tasks_keep_nothing_and_have_no_public_address(full, existing):
+    for deployment in (full, existing):
+        [task] = deployment.properties("AWS::ECS::TaskDefinition").values()
+        [container] = task["ContainerDefinitions"]
+        [service] = deployment.properties("AWS::ECS::Service").values()
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["StopTimeout"] == 120
+        assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
+
+
+def test_the_dimse_load_balancer_is_public_only_if_asked(full, deployed):
+    [public] = full.properties("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    [private] = deployed.properties("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+
+    assert public["Scheme"] == "internet-facing"
+    assert private["Scheme"] == "internal"
+
+
+def test_an_existing_network_gets_no_second_one(existing):
+    assert not existing.of_type("AWS::EC2::VPC")
+    assert not existing.of_type("AWS::EC2::VPCEndpoint")
