@@ -38,9 +38,7 @@ def test_states_every_refusal_with_its_codes():
 
 
 def test_states_every_attribute_that_can_be_matched():
-    assert rows(CONFORMANCE, "attribute") == [
-        [key.keyword, key.tag, key.level.name.lower()] for key in MATCH_KEYS
-    ]
+    assert rows(CONFORMANCE, "attribute") == [[key.keyword, key.tag, key.level.name.lower()] for key in MATCH_KEYS]
 
 
 def test_states_every_event_and_its_schema():

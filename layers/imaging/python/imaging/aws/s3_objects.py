@@ -78,7 +78,11 @@ class S3Objects:
                     {"Bucket": bucket, "Key": object_key, "VersionId": version_id},
                     bucket,
                     aside_key,
-                    ExtraArgs={"Metadata": {"reason": reason}, "MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"},
+                    ExtraArgs={
+                        "Metadata": {"reason": reason},
+                        "MetadataDirective": "REPLACE",
+                        "TaggingDirective": "REPLACE",
+                    },
                 )
                 client("s3").delete_object(Bucket=bucket, Key=object_key, VersionId=version_id)
         except Unavailable as failure:
