@@ -48,6 +48,7 @@ def c_store(host: str, port: int, ae_title: str, instances: Sequence[SampleInsta
         If there is no association, or a status other than Success.
     """
     sender = AE("SAMPLE")
+    sender.dimse_timeout = 10
     data_sets = [pydicom.dcmread(instance.path) for instance in instances]
     for sop_class, syntax in sorted({(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID) for ds in data_sets}):
         sender.add_requested_context(sop_class, syntax)
@@ -56,7 +57,8 @@ def c_store(host: str, port: int, ae_title: str, instances: Sequence[SampleInsta
         raise NotTaken(f"The DIMSE endpoint at {host}:{port} did not accept an association.")
     try:
         for ds in data_sets:
-            status = association.send_c_store(ds)
+            # pynetdicom's SCU now and then misses a response; storing again is harmless.
+            status = association.send_c_store(ds) or association.send_c_store(ds)
             if status.get("Status") != 0x0000:
                 raise NotTaken(f"C-STORE was answered with status 0x{status.get('Status', 0xFFFF):04X}.")
     finally:
