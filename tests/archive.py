@@ -48,6 +48,7 @@ class Archive:
         claims = count()
         self._finalize = FinalizeStudy(
             fence,
+            self.objects,
             revisions,
             SeriesMetadata(self.objects, fence),
             NoTimer(),

@@ -129,9 +129,9 @@ class InMemoryObjects:
     def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
         return f"https://objects.example/{space}/{object_key}?version={version_id}"
 
-    def keys(self, space: str = "main") -> list[str]:
+    def keys(self, space: str = "main", prefix: str = "") -> list[str]:
         """What is there now."""
-        return sorted(key for key in self._bucket(space) if self._current(space, key))
+        return sorted(key for key in self._bucket(space) if key.startswith(prefix) and self._current(space, key))
 
     def versions(self, object_key: str, space: str = "main") -> list[Version]:
         """All of them, oldest first, delete markers included."""

@@ -14,7 +14,8 @@ STUDIES = 6
 INSTANCES = 4
 
 
-@pytest.mark.parametrize("seconds", [0.5, 3.0, 7.0])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of pynetdicom, when its peer dies
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
 def test_a_crash_loses_nothing_that_was_acknowledged(own_system, seconds):
     # Given senders at work through both doors
     system = own_system(QUIET_SECONDS="1")

@@ -66,6 +66,13 @@ class Bus:
         self.events += events
 
 
+class NothingListed:
+    """A bucket listed before anything was in it."""
+
+    def keys(self, space: str, prefix: str) -> list[str]:
+        return []
+
+
 class NoTimer:
     """The test decides when a timer falls due."""
 
@@ -112,10 +119,11 @@ class World:
         index = DynamoDbInstanceIndex(self.table)
         return IndexInstance(_of(actor, self.objects), _of(actor, index), self.clock, side_by_side=1)
 
-    def finalize(self, actor: Actor | None = None) -> FinalizeStudy:
+    def finalize(self, actor: Actor | None = None, *, sees_queued: bool = True) -> FinalizeStudy:
         objects, fence = _of(actor, self.objects), _of(actor, self.fence)
         return FinalizeStudy(
             fence,
+            objects if sees_queued else NothingListed(),
             RevisionArchive(objects),
             SeriesMetadata(objects, fence),
             NoTimer(),
@@ -241,12 +249,13 @@ mutations = st.lists(mutation, min_size=1, max_size=5)
 @given(
     senders=st.lists(mutations, min_size=1, max_size=3),
     finalizers=st.integers(1, 2),
+    sees_queued=st.booleans(),
     sweepers=st.integers(0, 1),
     choices=st.lists(st.integers(0, 7), max_size=200),
     kill_at=st.frozensets(st.integers(2, 120), max_size=3),
 )
 def test_any_order_of_arrivals_finalizers_and_crashes_leaves_one_complete_history(
-    table, senders, finalizers, sweepers, choices, kill_at
+    table, senders, finalizers, sees_queued, sweepers, choices, kill_at
 ):
     world = World(table)
 
@@ -262,7 +271,7 @@ def test_any_order_of_arrivals_finalizers_and_crashes_leaves_one_complete_histor
     def finalizer(actor: Actor) -> None:
         for _ in range(3):
             try:
-                world.finalize(actor)(world.study)
+                world.finalize(actor, sees_queued=sees_queued)(world.study)
             except Unavailable:
                 continue  # its queue delivers it again
 
@@ -323,6 +332,17 @@ def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(tabl
             assert uids not in in_history or restored[row.key].deleted
         else:
             assert restored[row.key] == row
+
+
+def test_a_study_waits_for_its_instances_that_are_stored_and_not_indexed_yet(table):
+    world = World(table)
+    world.put(0, 0)
+    world.put(1, 0)
+    world.index()([world.key(0)])
+    assert world.finalize()(world.study) is Finalized.STILL_INDEXING
+    world.index()([world.key(1)])
+    assert world.finalize()(world.study) is Finalized.REVISED
+    assert [len(revision.additions) for revision in world.revisions()] == [2]
 
 
 def lose_manifest(world: World) -> None:

@@ -157,6 +157,7 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
     objects, fence = S3Objects(settings.spaces), DynamoDbStudyFence(_table(settings))
     return FinalizeStudy(
         fence,
+        objects,
         RevisionArchive(objects),
         SeriesMetadata(objects, fence),
         _timer(settings),

@@ -99,6 +99,17 @@ class S3Objects:
         with ours_to_retry("deleting an object"):
             client("s3").delete_object(Bucket=self._bucket(space), Key=object_key)
 
+    def keys(self, space: str, prefix: str) -> Iterator[str]:
+        """The keys below `prefix` that have an object now, in their order."""
+        wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}
+        while True:
+            with ours_to_retry("listing a bucket"):
+                page = client("s3").list_objects_v2(**wanted)
+            yield from (entry["Key"] for entry in page.get("Contents", []))
+            if not page.get("IsTruncated"):
+                return
+            wanted["ContinuationToken"] = page["NextContinuationToken"]
+
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         """The latest version of every key below `prefix`, in the order of the keys."""
         wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}

@@ -27,9 +27,13 @@ from imaging.model.study import Study, StudyState
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.ports.manifest import CommittedRevision, StudyFence
+from imaging.ports.objects import ObjectListing
 from imaging.ports.outside import StudyTimer
 
 MODALITY = "00080060"
+
+
+_PATIENCE = timedelta(minutes=10)
 
 
 class Finalized(StrEnum):
@@ -37,6 +41,7 @@ class Finalized(StrEnum):
 
     NOTHING_OPEN = "nothing open"
     NOT_QUIET_YET = "not quiet yet"
+    STILL_INDEXING = "still indexing"
     OVERTAKEN = "overtaken"
     UNCHANGED = "unchanged"
     REVISED = "revised"
@@ -47,6 +52,9 @@ class FinalizeStudy:
 
     Parameters
     ----------
+    listing
+        Tells what is stored and not indexed yet: a study is not quiet while
+        acknowledged instances of it wait in the queue.
     quiet
         How long nothing must have changed.
     new_claim
@@ -56,6 +64,7 @@ class FinalizeStudy:
     def __init__(
         self,
         fence: StudyFence,
+        listing: ObjectListing,
         archive: RevisionArchive,
         series_metadata: SeriesMetadata,
         timer: StudyTimer,
@@ -65,6 +74,7 @@ class FinalizeStudy:
         new_claim: Callable[[], str],
     ) -> None:
         self._fence = fence
+        self._listing = listing
         self._archive = archive
         self._series_metadata = series_metadata
         self._timer = timer
@@ -89,6 +99,11 @@ class FinalizeStudy:
     def _finalize(self, study: Study, claim: str) -> Finalized:
         series_rows = {series.series_instance_uid: series for series in self._fence.read_series(study.key)}
         rows = self._fence.read_instances(study.key)
+        if self._is_still_indexing(study, rows):
+            self._timer.arm(
+                study.key, study.changes, self._clock() + self._quiet, attempt=int(self._clock().timestamp())
+            )
+            return Finalized.STILL_INDEXING
         revision = _revision_of(study, rows, self._last_revision(study), self._clock())
         if not revision.is_change:
             closed = self._fence.close(study, claim)
@@ -107,6 +122,15 @@ class FinalizeStudy:
             return self._wait_again(study.key)
         self._archive.keep(CommittedRevision(study.key, revision.number, revision.created_at, claim, revision.counts))
         return Finalized.REVISED
+
+    def _is_still_indexing(self, study: Study, rows: list[Instance]) -> bool:
+        if self._clock() > study.last_change_at + self._quiet + _PATIENCE:
+            return (
+                False  # what has not been indexed by now is in the dead-letter queue, and makes a revision of its own
+            )
+        indexed = {row.key.object_key for row in rows if not row.deleted}
+        stored = self._listing.keys(study.key.space, f"{study.key.prefix}series/")
+        return any(key.endswith(".dcm") and key not in indexed for key in stored)
 
     def _last_revision(self, study: Study) -> Revision | None:
         if not study.revision:

@@ -1,6 +1,6 @@
 """Objects in the spaces' buckets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -67,7 +67,10 @@ class ObjectStore(Protocol):
 
 
 class ObjectListing(Protocol):
-    """Walks a bucket; only `reconcile` needs it."""
+    """Walks a bucket."""
+
+    def keys(self, space: str, prefix: str) -> Iterable[str]:
+        """The keys below `prefix` that have an object now, in their order."""
 
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         """The latest version of every key below `prefix`, in the order of the keys."""
