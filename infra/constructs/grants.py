@@ -45,7 +45,7 @@ def store_instance(archive: Archive) -> Grants:
 def store_drop(archive: Archive) -> Grants:
     """The door for objects under ``incoming/``, which leave it for ``studies/`` or ``quarantine/``."""
     return [
-        may.objects(archive, "incoming/*", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
+        may.objects(archive, "incoming/*", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
         may.objects(archive, "quarantine/*", "s3:PutObject"),
         *store_instance(archive),
     ]
@@ -74,7 +74,7 @@ def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grant
     """Read a study whole, write its revision, commit under the fence, or wait again."""
     return [
         may.objects(archive, "studies/*", "s3:GetObject"),
-        may.objects(archive, "drafts/*", "s3:PutObject", "s3:DeleteObject"),
+        may.objects(archive, "drafts/*", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
         may.objects(archive, "studies/*/revisions/*", "s3:PutObject"),
         may.objects(archive, "studies/*/series/*/metadata/*", "s3:PutObject"),
         may.missing_keys(archive),

@@ -100,9 +100,8 @@ class FinalizeStudy:
         series_rows = {series.series_instance_uid: series for series in self._fence.read_series(study.key)}
         rows = self._fence.read_instances(study.key)
         if self._is_still_indexing(study, rows):
-            self._timer.arm(
-                study.key, study.changes, self._clock() + self._quiet, attempt=int(self._clock().timestamp())
-            )
+            now = self._clock()
+            self._timer.arm(study.key, study.changes, now + self._quiet, attempt=int(now.timestamp()))
             return Finalized.STILL_INDEXING
         revision = _revision_of(study, rows, self._last_revision(study), self._clock())
         if not revision.is_change:
@@ -125,9 +124,7 @@ class FinalizeStudy:
 
     def _is_still_indexing(self, study: Study, rows: list[Instance]) -> bool:
         if self._clock() > study.last_change_at + self._quiet + _PATIENCE:
-            return (
-                False  # what has not been indexed by now is in the dead-letter queue, and makes a revision of its own
-            )
+            return False  # what is not indexed by now is in the dead-letter queue, and will make another revision
         indexed = {row.key.object_key for row in rows if not row.deleted}
         stored = self._listing.keys(study.key.space, f"{study.key.prefix}series/")
         return any(key.endswith(".dcm") and key not in indexed for key in stored)
