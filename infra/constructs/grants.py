@@ -117,8 +117,9 @@ def sweep(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: st
 
 
 def search_retrieve(archive: Archive) -> Grants:
-    """Search and read; nothing is written."""
+    """Search and read; nothing is written. A revision without its final key yet is read from its draft."""
     return [
+        may.objects(archive, "drafts/*", "s3:GetObject"),
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
