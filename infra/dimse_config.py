@@ -72,7 +72,7 @@ class DimseConfiguration:
     @property
     def max_object_bytes(self) -> int:
         """What one C-STORE may bring: it is held in memory, beside others."""
-        return self.memory_mib * 1024 * 1024 // 4
+        return self.memory_mib * 1024 * 1024 // 8
 
     @classmethod
     def of(cls, values: object) -> "DimseConfiguration | None":

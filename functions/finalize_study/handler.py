@@ -2,6 +2,7 @@
 
 import functools
 import os
+import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -11,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
+from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 
@@ -28,7 +30,15 @@ def finalize_study() -> FinalizeStudy:
 
 def _finalize(record: SQSRecord) -> None:
     due = record.json_body
-    outcome = finalize_study()(StudyKey(due["space"], due["study"]))
+    try:
+        outcome = finalize_study()(StudyKey(due["space"], due["study"]))
+    except Unavailable as failure:
+        logger.warning("not finalized yet", space=due["space"], study=due["study"], why=str(failure))
+        raise
+    except Exception as failure:  # left to the queue; a message may quote a value, so only kind and place are told
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+        raise
     logger.info("finalized", space=due["space"], study=due["study"], outcome=outcome.value)
     if outcome is Finalized.REVISED:
         metrics.add_metric("StudiesRevised", MetricUnit.Count, 1)

@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import traceback
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -11,11 +13,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Rejected
+from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import InstanceKey
 
 logger = Logger()
-tracer = Tracer()
+tracer = Tracer(auto_patch=False)  # a trace would name the keys of objects, and a key may name a patient
 metrics = Metrics()
 
 
@@ -30,16 +32,38 @@ def process() -> bootstrap.Indexing:
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Index all keys of the batch together; report only those messages whose keys failed."""
-    keys_of = {record["messageId"]: _keys(json.loads(record["body"])) for record in event["Records"]}
-    failures = process().index({key for keys in keys_of.values() for key in keys})
+    keys_of: dict[str, list[InstanceKey]] = {}
+    failed: set[str] = set()
+    for record in event["Records"]:
+        try:
+            keys_of[record["messageId"]] = _keys(json.loads(record["body"]))
+        except Unavailable as failure:
+            logger.warning("not set aside yet", why=str(failure))
+            failed.add(record["messageId"])
+    keys = {key for keys in keys_of.values() for key in keys}
+    not_indexed = _index(keys)
+    failed |= {message for message, of_message in keys_of.items() if not_indexed & set(of_message)}
+    metrics.add_metric("InstancesIndexed", MetricUnit.Count, len(keys) - len(not_indexed))
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+def _index(keys: set[InstanceKey]) -> set[InstanceKey]:
+    """Index the keys; those that failed. What nobody foresaw fails one instance, not those that came with it."""
+    try:
+        return _not_indexed(keys)
+    except Exception as failure:
+        if len(keys) > 1:
+            return {key for one in keys for key in _index({one})}
+        place = traceback.extract_tb(failure.__traceback__)[-1]  # a message may quote a value, so only this is told
+        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+        return keys
+
+
+def _not_indexed(keys: Iterable[InstanceKey]) -> set[InstanceKey]:
+    failures = process().index(keys)
     for key, failure in failures.items():
         logger.warning("not indexed yet", study=key.study_instance_uid, instance=key.sop_instance_uid, why=str(failure))
-    metrics.add_metric("InstancesIndexed", MetricUnit.Count, sum(map(len, keys_of.values())) - len(failures))
-    return {
-        "batchItemFailures": [
-            {"itemIdentifier": message} for message, keys in keys_of.items() if any(key in failures for key in keys)
-        ]
-    }
+    return set(failures)
 
 
 def _keys(body: dict[str, Any]) -> list[InstanceKey]:

@@ -75,11 +75,10 @@ def reconcile(deployment: Deployment, only: str | None, after_study: str, as_jso
         raise click.ClickException(f"There is no space {only}; there are: {', '.join(deployment.spaces)}.")
     failed = 0
     for space in [only] if only else deployment.spaces:
-        try:
-            result = _reconcile(space, after_study, quiet=as_json)
-        except ImagingError as failure:
-            raise click.ClickException(f"{space}: {failure}") from failure
-        failed += result.failed
+        result = _reconcile(space, after_study, quiet=as_json)
+        failed += result.failed + len(result.failed_studies)
+        for study in result.failed_studies:
+            console.print(f"{space}: study {study} could not be reconciled now")
         if as_json:
             click.echo(json.dumps({"space": space, **asdict(result)}))
         else:
@@ -92,12 +91,18 @@ def reconcile(deployment: Deployment, only: str | None, after_study: str, as_jso
 
 
 def _reconcile(space: str, after_study: str, *, quiet: bool) -> Reconciled:
+    reached = after_study
     with console.status(f"{space}: reading the bucket") as line:
 
         def progress(so_far: Reconciled) -> None:
-            if not quiet:
-                line.update(f"{space}: {so_far.studies} studies, {so_far.indexed} indexed, at {so_far.last_study}")
+            nonlocal reached
+            reached = so_far.last_study
+            line.update(f"{space}: {so_far.studies} studies, {so_far.indexed} indexed, at {so_far.last_study}")
 
         if quiet:
             line.stop()
-        return bootstrap.reconcile(os.environ)(space, after_study=after_study, progress=progress)
+        try:
+            return bootstrap.reconcile(os.environ)(space, after_study=after_study, progress=progress)
+        except ImagingError as failure:
+            go_on = f" Go on with --space {space} --after-study {reached}." if reached else ""
+            raise click.ClickException(f"{space}: {failure}{go_on}") from failure

@@ -6,6 +6,7 @@ queue's number of tries. So does a study that the FHIR server refuses: nothing g
 
 import functools
 import os
+import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -47,6 +48,10 @@ def _publish(record: SQSRecord) -> None:
         metrics.add_metric("StudiesNotPublished", MetricUnit.Count, 1)
         if refusal.reason not in UNPUBLISHABLE:
             raise
+    except Exception as failure:  # left to the queue; a message may quote a value, so only kind and place are told
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno, **about)
+        raise
     else:
         logger.info("published", **about)
         metrics.add_metric("StudiesPublished", MetricUnit.Count, 1)

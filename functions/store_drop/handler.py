@@ -23,7 +23,7 @@ from imaging.pipeline.store_instance import Stored
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
+tracer = Tracer(auto_patch=False)  # a trace would name the keys of objects, and a key may name a patient
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 

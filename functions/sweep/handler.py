@@ -33,4 +33,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         metrics.add_metric(f"Swept{what.capitalize()}", MetricUnit.Count, count)
     if any(swept.values()):
         logger.info("took up what was left", **swept)
+    if swept["failed"]:
+        logger.warning("some of what was left could not be taken up; it keeps its mark")
     return swept

@@ -1,5 +1,6 @@
 """Alarms, and the topic that carries them to whoever is to know."""
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -26,6 +27,13 @@ class Alarms(Construct):
         if email:
             self._topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
             self._topic.add_subscription(subscriptions.EmailSubscription(email))
+            # The statement that refuses what is not TLS takes the place of SNS's default policy.
+            self._topic.grant_publish(
+                iam.ServicePrincipal(
+                    "cloudwatch.amazonaws.com",
+                    conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+                )
+            )
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     sid="AlarmsPublish",

@@ -33,7 +33,7 @@ class DataStack(Stack):
         )
         self._let_logs_use(key)
         alarms = Alarms(self, "Alarms", key=key, email=configuration.alarm_email)
-        self.index_queue = WorkQueue(self, "IndexInstance", alarms, worker_timeout=Duration.seconds(30))
+        self.index_queue = WorkQueue(self, "IndexInstance", alarms, worker_timeout=Duration.seconds(60))
         self.drop_queue = WorkQueue(self, "StoreDrop", alarms, worker_timeout=Duration.minutes(2))
         for work in (self.index_queue, self.drop_queue):
             let_buckets_send(work.queue)

@@ -79,7 +79,7 @@ class FhirStack(Stack):
             resource_name=f"fhir/{datastore_id}",
             arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
-        address = f"https://healthlake.{self.region}.{self.url_suffix}/datastore/{datastore_id}/r4"
+        address = f"https://healthlake.{self.region}.{self.url_suffix}/datastore/{datastore_id}/r4/"
         return address, grants.use_healthlake(datastore_arn)
 
     def _datastore(self) -> healthlake.CfnFHIRDatastore:

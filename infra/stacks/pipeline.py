@@ -66,7 +66,7 @@ class PipelineStack(Stack):
             grants=[*grants.index_instance(self._archive), *grants.work_off(queue.queue)],
             environment=self._settings("SPACES", "MANIFEST_TABLE"),
             timeout=queue.worker_timeout,
-            memory_mib=1024,
+            memory_mib=2048,  # a header of 20 MB and its JSON
         )
         work_off(function, queue, batch_size=20, window=Duration.seconds(1), concurrency=concurrency)
 

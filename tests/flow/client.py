@@ -79,9 +79,14 @@ class Client:
             ae.add_requested_context(sop_class_uid, syntax)
         dimse = self.system.endpoints["dimse"]
         assoc = ae.associate(dimse["host"], dimse["port"], ae_title=called_ae_title)
-        assert assoc.is_established
-        statuses = [assoc.send_c_store(ds).Status for ds in data_sets]
-        assoc.release()
+        try:
+            assert assoc.is_established
+            statuses = [assoc.send_c_store(ds).Status for ds in data_sets]
+            assoc.release()
+        finally:
+            # pynetdicom leaves its socket behind where the peer is gone.
+            if assoc.dul.socket is not None and assoc.dul.socket.socket is not None:
+                assoc.dul.socket.socket.close()
         return statuses
 
     def get(self, key: InstanceKey, below: str) -> httpx.Response:

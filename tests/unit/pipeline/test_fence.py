@@ -343,6 +343,31 @@ def test_a_study_waits_for_its_instances_that_are_stored_and_not_indexed_yet(tab
     world.index()([world.key(1)])
     assert world.finalize()(world.study) is Finalized.REVISED
     assert [len(revision.additions) for revision in world.revisions()] == [2]
+    world.settle()
+
+
+def test_a_manifest_lost_while_instances_arrive_is_not_finalized_over_its_history(table):
+    world = World(table)
+    for place in range(3):
+        world.put(place, 0)
+        world.index()([world.key(place)])
+        world.finalize()(world.study)
+    history = [revision.number for revision in world.revisions()]
+    assert history == [1, 2, 3]
+
+    # Given that an instance arrives after the table was lost and before anybody reconciled,
+    lose_manifest(world)
+    world.put(3, 0)
+    world.index()([world.key(3)])
+    with pytest.raises(Unavailable, match="reconcile"):
+        world.finalize(sees_queued=False)(world.study)
+
+    # when the study is reconciled and finalized, the late instance is revision 4.
+    world.reconcile()(world.space)
+    world.settle()
+    check_history(world)
+    check_counts(world)
+    assert [len(revision.additions) for revision in world.revisions()] == [1, 1, 1, 1]
 
 
 def lose_manifest(world: World) -> None:

@@ -7,7 +7,6 @@ latest: a change in between makes the condition fail, and the study waits again.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 
 from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.rows import (
@@ -81,40 +80,44 @@ class DynamoDbStudyFence:
             ExpressionAttributeValues=to_item({**_as_seen(study), ":claim": claim}),
         )
 
-    def close(self, study: Study, claim: str) -> bool:
-        """Make the study final without a new revision; False if it moved on."""
-        return self._table.update(
-            study_row_key(study.key),
-            UpdateExpression="SET #state = :final REMOVE #claim, #pending, #pending_since",
-            ConditionExpression=f"{_UNMOVED} AND #claim = :claim",
-            ExpressionAttributeNames=_names("claim", "state", "changes", "revision", "pending", "pending_since"),
-            ExpressionAttributeValues=to_item({**_as_seen(study), ":claim": claim, ":final": StudyState.FINAL.value}),
-        )
-
-    def commit(self, study: Study, claim: str, revision: Revision) -> bool:
-        """Make the study final at `revision`; False if it moved on."""
+    def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
+        """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on."""
         try:
-            self._table.transact([_finish(study, claim, revision), {"Put": _put_revision(revision, claim)}])
+            self._table.transact([_finish(study, claim, unchanged, study.revision)])
         except ConditionsFailed:
             return False
         return True
 
-    def note_series_metadata(self, series: Iterable[Series]) -> None:
-        """Note the consolidated metadata on those series that still have as many changes."""
-        update = partial(
-            self._table.update,
-            UpdateExpression="SET metadata_key = :key, metadata_changes = :changes, attributes = :attributes",
-            ConditionExpression="changes = :changes",
-        )
+    def commit(self, study: Study, claim: str, revision: Revision) -> bool:
+        """Make the study final at `revision`; False if it moved on."""
+        try:
+            self._table.transact(
+                [_finish(study, claim, revision, revision.number), {"Put": _put_revision(revision, claim)}]
+            )
+        except ConditionsFailed:
+            return False
+        return True
+
+    def note_series(self, series: Iterable[Series]) -> None:
+        """Set counts, attributes and metadata key, on those series that still have as many changes."""
         for one in series:
-            update(
+            sets: Row = {"instances": one.instances}
+            if one.instances:
+                sets |= {
+                    "uid": one.series_instance_uid,
+                    "metadata_key": one.metadata_key,
+                    "metadata_changes": one.changes,
+                    "attributes": packed(one.attributes),
+                }
+            self._table.update(
                 series_row_key(one.study, one.series_instance_uid),
+                UpdateExpression="SET "
+                + ", ".join(f"#{name} = :{name}" for name in sets)
+                + ("" if one.instances else " REMOVE #uid"),
+                ConditionExpression="#changes = :changes",
+                ExpressionAttributeNames=_names(*sets, "uid", "changes"),
                 ExpressionAttributeValues=to_item(
-                    {
-                        ":key": one.metadata_key,
-                        ":changes": one.changes,
-                        ":attributes": packed(one.attributes),
-                    }
+                    {":changes": one.changes, **{f":{name}": value for name, value in sets.items()}}
                 ),
             )
 
@@ -139,11 +142,11 @@ def _as_seen(study: Study) -> Row:
     }
 
 
-def _finish(study: Study, claim: str, revision: Revision) -> dict[str, Row]:
+def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[str, Row]:
     """The STUDY row's half of the commit; what a search shows is recomputed from the whole study."""
     sets: Row = {
         "state": StudyState.FINAL.value,
-        "revision": revision.number,
+        "revision": number,
         "series": len(revision.series),
         "instances": revision.instances,
         "attributes": packed(revision.attributes),

@@ -12,7 +12,7 @@ from imaging.aws.rows import (
     instance_of,
     instance_row,
     instance_row_key,
-    metadata_row_key,
+    metadata_row,
     packed,
     pending_mark,
     series_of_row,
@@ -58,17 +58,7 @@ class DynamoDbInstanceIndex:
 
     def record_changes(self, changes: Sequence[Change], at: datetime) -> list[Change]:
         """Write changes of one study and count them on it; see the port."""
-        self._table.put_many(
-            {
-                **metadata_row_key(change.after),
-                **study_names(change.after.key.study),
-                "kind": "METADATA",
-                "version_id": change.after.version_id,
-                "metadata": change.metadata,
-            }
-            for change in changes
-            if change.metadata
-        )
+        self._table.put_many(metadata_row(change) for change in changes if change.metadata)
         overtaken: list[Change] = []
         for start in range(0, len(changes), _INSTANCES_PER_TRANSACTION):
             overtaken += self._record(list(changes[start : start + _INSTANCES_PER_TRANSACTION]), at)
@@ -199,7 +189,7 @@ def _counted_as_read(name: str, seen: int | None, added: int) -> tuple[str, Row]
     """Hold a count to what was read, just as far as it decides whether something appears or disappears."""
     if seen is None:
         return "attribute_not_exists(pk)", {}
-    if seen == 0 or added < 0:
+    if seen <= 0 or added < 0:
         return f"{name} = :seen", {":seen": seen}
     return f"{name} > :none", {":none": 0}
 

@@ -13,6 +13,7 @@ from imaging.aws.rows import (
     revision_of_row,
     revision_row_key,
     study_of,
+    study_row_key,
     timestamp,
     to_item,
 )
@@ -50,6 +51,17 @@ class DynamoDbPendingWork:
     def unpublished_revisions(self, before: datetime) -> Iterator[CommittedRevision]:
         """Revisions that were announced and have not reached FHIR."""
         return map(revision_of_row, self._marked(PendingKind.PUBLISH, before))
+
+    def study_rearmed(self, study: StudyKey, at: datetime) -> None:
+        """Let a mark for finalizing wait anew from `at`."""
+        self._table.update(
+            study_row_key(study),
+            UpdateExpression="SET pending_since = :at",
+            ConditionExpression="pending = :finalize",
+            ExpressionAttributeValues=to_item(
+                {":finalize": pending_mark(PendingKind.FINALIZE, study), ":at": timestamp(at)}
+            ),
+        )
 
     def change_announced(self, change: UnannouncedChange) -> None:
         """Remove the mark, unless a later change has set its own."""

@@ -7,7 +7,11 @@ from dataclasses import asdict
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import (
     Row,
+    instance_of,
+    instance_partitions,
     instance_row,
+    instance_row_key,
+    metadata_row,
     packed,
     pending_mark,
     revision_row_key,
@@ -15,13 +19,14 @@ from imaging.aws.rows import (
     study_names,
     study_row_key,
     timestamp,
+    to_item,
 )
 from imaging.aws.searchable import study_search_keys
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.model.study import StudyState
-from imaging.ports.manifest import PendingKind
+from imaging.ports.manifest import Change, PendingKind
 
 _RESTORED = "restored"
 
@@ -42,21 +47,81 @@ class DynamoDbStudyRestoration:
         )
         return (StudyKey(row["space"], row["study_instance_uid"]) for row in rows)
 
-    def restore(self, revisions: Sequence[Revision], instances: Sequence[Instance]) -> None:
+    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change]) -> None:
         """Put back the rows of a study; the STUDY row comes last, so that a repeat starts over."""
-        for row in (*map(instance_row, instances), *_series_rows(revisions[-1], instances)):
-            self._table.put_if_absent(row)
+        self._table.put_many(metadata_row(change) for change in changes if change.metadata)
+        for change in changes:
+            self._restore_instance(change.after)
         for revision in revisions:
             self._table.put_if_absent(_revision_row(revision))
         last = revisions[-1]
-        if not self._table.put_if_absent(_study_row(last, instances)):
-            # An event came in between and opened the study; the next finalization finds what is new.
-            self._table.update(
-                study_row_key(last.study),
-                UpdateExpression="SET revision = :revision",
-                ConditionExpression="attribute_not_exists(revision) OR revision < :revision",
-                ExpressionAttributeValues={":revision": {"N": str(last.number)}},
+        rows = self._instance_rows(last.study)
+        for row in _series_rows(last, rows):
+            if not self._table.put_if_absent(row):
+                self._recount_series(row)
+        if not self._table.put_if_absent(_study_row(last, rows)):
+            self._reopen(last, rows)
+
+    def _restore_instance(self, instance: Instance) -> None:
+        """Put the row back; one that an event made meanwhile goes on counting above the lost one's number."""
+        if self._table.put_if_absent(instance_row(instance)):
+            return
+        self._table.update(
+            instance_row_key(instance.key),
+            UpdateExpression="SET change_number = :next",
+            ConditionExpression="change_number <= :lost AND version_id <> :version",
+            ExpressionAttributeValues=to_item(
+                {
+                    ":next": instance.change_number + 1,
+                    ":lost": instance.change_number,
+                    ":version": instance.version_id,
+                }
+            ),
+        )
+
+    def _instance_rows(self, study: StudyKey) -> list[Instance]:
+        return [
+            instance_of(row)
+            for partition in instance_partitions(study)
+            for row in self._table.query(
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :instance)",
+                ExpressionAttributeValues=to_item({":pk": partition, ":instance": "INSTANCE#"}),
+                ConsistentRead=True,
             )
+        ]
+
+    def _recount_series(self, row: Row) -> None:
+        self._table.update(
+            {"pk": row["pk"], "sk": row["sk"]},
+            UpdateExpression="SET instances = :instances, changes = :changes",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues=to_item({":instances": row["instances"], ":changes": row["changes"]}),
+        )
+
+    def _reopen(self, last: Revision, rows: Sequence[Instance]) -> None:
+        """An event made the STUDY row meanwhile, knowing no history: the next finalization looks at all of it."""
+        present = [row for row in rows if not row.deleted]
+        self._table.update(
+            study_row_key(last.study),
+            UpdateExpression="SET #revision = :revision, #state = :state, #changes = :changes, #series = :series, "
+            "#instances = :instances, #pending = :pending, #pending_since = :pending_since",
+            ConditionExpression="attribute_not_exists(#revision) OR #revision < :revision",
+            ExpressionAttributeNames={
+                f"#{name}": name
+                for name in ("revision", "state", "changes", "series", "instances", "pending", "pending_since")
+            },
+            ExpressionAttributeValues=to_item(
+                {
+                    ":revision": last.number,
+                    ":state": StudyState.OPEN.value,
+                    ":changes": sum(row.change_number for row in rows),
+                    ":series": len({row.key.series_instance_uid for row in present}),
+                    ":instances": len(present),
+                    ":pending": pending_mark(PendingKind.FINALIZE, last.study),
+                    ":pending_since": timestamp(last.created_at),
+                }
+            ),
+        )
 
 
 def _revision_row(revision: Revision) -> Row:
@@ -74,29 +139,30 @@ def _revision_row(revision: Revision) -> Row:
     }
 
 
-def _series_rows(last: Revision, instances: Iterable[Instance]) -> Iterator[Row]:
+def _series_rows(last: Revision, rows: Iterable[Instance]) -> Iterator[Row]:
     changes: defaultdict[str, int] = defaultdict(int)
-    for instance in instances:
-        changes[instance.key.series_instance_uid] += instance.change_number
-    present = {series.series_instance_uid: series for series in last.series}
+    present: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        changes[row.key.series_instance_uid] += row.change_number
+        present[row.key.series_instance_uid] += not row.deleted
+    in_revision = {series.series_instance_uid: series for series in last.series}
     for series_instance_uid, count in changes.items():
-        series = present.get(series_instance_uid)
-        row: Row = {
+        series_row: Row = {
             **series_row_key(last.study, series_instance_uid),
             **study_names(last.study),
             "kind": "SERIES",
             "series_instance_uid": series_instance_uid,
             "changes": count,
-            "instances": len(series.instances) if series else 0,
+            "instances": present[series_instance_uid],
         }
-        if series:
-            row |= {
+        if series := in_revision.get(series_instance_uid):
+            series_row |= {
                 "uid": series_instance_uid,
                 "attributes": packed(series.attributes),
                 "metadata_key": series.metadata_key,
                 "metadata_changes": count,
             }
-        yield row
+        yield series_row
 
 
 def _study_row(last: Revision, instances: Iterable[Instance]) -> Row:

@@ -19,7 +19,7 @@ from imaging.model.events import RevisionCounts
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
 from imaging.model.study import Series, Study, StudyState
-from imaging.ports.manifest import CommittedRevision, PendingKind, UnannouncedChange
+from imaging.ports.manifest import Change, CommittedRevision, PendingKind, UnannouncedChange
 
 PARTITIONS_PER_STUDY = 4
 PENDING_SHARDS = 8
@@ -108,6 +108,17 @@ def metadata_row_key(instance: Instance) -> Row:
     return {
         "pk": row_key["pk"],
         "sk": f"METADATA#{instance.key.series_instance_uid}#{instance.key.sop_instance_uid}#{instance.version_id}",
+    }
+
+
+def metadata_row(change: Change) -> Row:
+    """The METADATA row of a change that brings one."""
+    return {
+        **metadata_row_key(change.after),
+        **study_names(change.after.key.study),
+        "kind": "METADATA",
+        "version_id": change.after.version_id,
+        "metadata": change.metadata,
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
@@ -10,6 +10,11 @@ from imaging.aws.clients import client, error_code, ours_to_retry
 from imaging.aws.rows import study_partition, timestamp
 from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
+
+
+def _next_whole_second(moment: datetime) -> datetime:
+    """A Wait state drops what is below a second: it would end too early and have to wait again."""
+    return moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0)
 
 
 class StepFunctionsTimer:
@@ -31,7 +36,7 @@ class StepFunctionsTimer:
                             "space": study.space,
                             "study": study.study_instance_uid,
                             "pk": study_partition(study),
-                            "due": timestamp(due_at),
+                            "due": timestamp(_next_whole_second(due_at)),
                         }
                     ),
                 )

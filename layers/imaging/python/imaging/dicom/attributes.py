@@ -1,5 +1,6 @@
 """The attributes that are indexed, by level: what PS3.18 Section 10.6 searches and what an ImagingStudy is made of."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -82,14 +83,30 @@ INSTANCE_ATTRIBUTES = (
     "00700081",  # Content Description
 )
 
+MAX_VALUE_CHARACTERS = 4_000
+MAX_INDEXED_CHARACTERS = 32_000
+
 _STUDY = frozenset(PATIENT_STUDY_ATTRIBUTES)
 _SERIES = frozenset(SERIES_ATTRIBUTES)
 _INSTANCE = frozenset(INSTANCE_ATTRIBUTES)
 
 
 def indexed(metadata: Attributes) -> Attributes:
-    """The attributes of all levels that the index keeps."""
-    return _only(_STUDY | _SERIES | _INSTANCE, metadata)
+    """The attributes of all levels that the index keeps.
+
+    A row has its limits: a value longer than `MAX_VALUE_CHARACTERS` as JSON is
+    left out, and so is what comes after `MAX_INDEXED_CHARACTERS` in all. The
+    instance's metadata has them all the same.
+    """
+    kept: dict[str, Mapping[str, Any]] = {}
+    left = MAX_INDEXED_CHARACTERS
+    for tag in (*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES):
+        if tag in metadata:
+            characters = len(json.dumps(metadata[tag]))
+            if characters <= min(left, MAX_VALUE_CHARACTERS):
+                kept[tag] = metadata[tag]
+                left -= characters
+    return kept
 
 
 def study_level(attributes: Attributes) -> Attributes:

@@ -23,7 +23,7 @@ from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision, RevisionInstance, RevisionSeries, changes_between
-from imaging.model.study import Study, StudyState
+from imaging.model.study import Series, Study, StudyState
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.ports.manifest import CommittedRevision, StudyFence
@@ -97,24 +97,20 @@ class FinalizeStudy:
         return self._finalize(study, claim)
 
     def _finalize(self, study: Study, claim: str) -> Finalized:
-        series_rows = {series.series_instance_uid: series for series in self._fence.read_series(study.key)}
+        series_rows = self._fence.read_series(study.key)
         rows = self._fence.read_instances(study.key)
         if self._is_still_indexing(study, rows):
             now = self._clock()
             self._timer.arm(study.key, study.changes, now + self._quiet, attempt=int(now.timestamp()))
             return Finalized.STILL_INDEXING
         revision = _revision_of(study, rows, self._last_revision(study), self._clock())
-        if not revision.is_change:
-            closed = self._fence.close(study, claim)
-            return Finalized.UNCHANGED if closed else self._wait_again(study.key)
         self._series_metadata.consolidate(revision, rows)
-        self._fence.note_series_metadata(
-            replace(
-                series_rows[series.series_instance_uid], metadata_key=series.metadata_key, attributes=series.attributes
-            )
-            for series in revision.series
-            if series.series_instance_uid in series_rows
-        )
+        self._fence.note_series(_series_as_counted(revision, series_rows))
+        if not revision.is_change:
+            closed = self._fence.close(study, claim, revision)
+            return Finalized.UNCHANGED if closed else self._wait_again(study.key)
+        if self._archive.has(study.key, revision.number):
+            raise Unavailable("The bucket has revisions that the manifest does not know; run `imaging reconcile`.")
         self._archive.write_draft(revision, claim)
         if not self._fence.commit(study, claim, revision):
             self._archive.drop_draft(study.key, revision.number, claim)
@@ -143,6 +139,26 @@ class FinalizeStudy:
         if study is not None and study.state is not StudyState.FINAL:
             self._timer.arm(key, study.changes, study.last_change_at + self._quiet)
         return Finalized.OVERTAKEN
+
+
+def _series_as_counted(revision: Revision, rows: list[Series]) -> list[Series]:
+    """The series' rows as the revision counts them, with their consolidated metadata."""
+    present = {series.series_instance_uid: series for series in revision.series}
+    counted = []
+    for row in rows:
+        series = present.get(row.series_instance_uid)
+        if series is None:
+            counted.append(replace(row, instances=0))
+        else:
+            counted.append(
+                replace(
+                    row,
+                    instances=len(series.instances),
+                    metadata_key=series.metadata_key,
+                    attributes=series.attributes,
+                )
+            )
+    return counted
 
 
 def _revision_of(study: Study, rows: list[Instance], before: Revision | None, now: datetime) -> Revision:

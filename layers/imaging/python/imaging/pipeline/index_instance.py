@@ -127,13 +127,18 @@ class IndexInstance:
         after = instance_of(key, header, stored, metadata, number, action)
         if before and not before.deleted and before.arrival.is_identical_to(after.arrival):
             after = replace(after, change_number=before.change_number, action=before.action)
-        kept = gzip.compress(json.dumps(metadata, separators=(",", ":")).encode(), mtime=0)
-        if len(kept) <= _LARGEST_KEPT_METADATA_BYTES:
-            return Change(before, after, kept)
-        self._objects.put_if_absent(
-            key.space, after.spilled_metadata_key, kept, metadata={}, content_type="application/gzip"
-        )
-        return Change(before, after, None)
+        return Change(before, after, keep_metadata(self._objects, after, metadata))
+
+
+def keep_metadata(objects: ObjectStore, instance: Instance, metadata: DicomJson) -> bytes | None:
+    """The metadata gzipped, for the manifest; None if it is too long and was put beside the instance."""
+    kept = gzip.compress(json.dumps(metadata, separators=(",", ":")).encode(), mtime=0)
+    if len(kept) <= _LARGEST_KEPT_METADATA_BYTES:
+        return kept
+    objects.put_if_absent(
+        instance.key.space, instance.spilled_metadata_key, kept, metadata={}, content_type="application/gzip"
+    )
+    return None
 
 
 def instance_of(

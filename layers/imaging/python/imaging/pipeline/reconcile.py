@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from imaging.errors import Rejected
+from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.restore_study import RestoreStudy
@@ -27,7 +27,8 @@ class Reconciled:
     restored_studies: int = 0
     indexed: int = 0
     failed: int = 0
-    last_study: str = field(default="", repr=False)
+    failed_studies: list[str] = field(default_factory=list)
+    last_study: str = ""
 
 
 class Reconcile:
@@ -63,7 +64,10 @@ class Reconcile:
         start_after = f"studies/{after_study}/~" if after_study else ""
         listed = self._listing.latest_versions(space, "studies/", start_after)
         for study_instance_uid, versions in groupby(listed, key=_study_of):
-            self._reconcile_study(StudyKey(space, study_instance_uid), list(versions), result)
+            try:
+                self._reconcile_study(StudyKey(space, study_instance_uid), list(versions), result)
+            except Unavailable:
+                result.failed_studies.append(study_instance_uid)
             result.last_study = study_instance_uid
             progress(result)
         for study in self._restoration.studies_of(space):

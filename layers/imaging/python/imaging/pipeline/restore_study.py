@@ -12,12 +12,12 @@ from imaging.dicom.header import read_header
 from imaging.dicom.json_model import to_dicom_json
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Action, Instance
+from imaging.model.instance import Action
 from imaging.model.revision import Revision, RevisionInstance
-from imaging.pipeline.index_instance import instance_of
+from imaging.pipeline.index_instance import instance_of, keep_metadata
 from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
 from imaging.pipeline.revision_archive import RevisionArchive
-from imaging.ports.manifest import StudyFence, StudyRestoration
+from imaging.ports.manifest import Change, StudyFence, StudyRestoration
 from imaging.ports.objects import ObjectStore
 
 _REVISION_KEY = re.compile(r"studies/[^/]+/revisions/(\d{8})\.json\.gz\Z")
@@ -50,8 +50,8 @@ class RestoreStudy:
             raise Unavailable("A revision disappeared while its study was restored; it is tried again.")
         return revision
 
-    def _instances(self, revisions: list[Revision]) -> list[Instance]:
-        rows: dict[InstanceKey, Instance] = {}
+    def _instances(self, revisions: list[Revision]) -> list[Change]:
+        rows: dict[InstanceKey, Change] = {}
         last_seen: dict[InstanceKey, RevisionInstance] = {}
         for revision in revisions:
             for deleted in revision.deletions:
@@ -67,7 +67,7 @@ class RestoreStudy:
         rows |= {key: self._row(key, seen) for key, seen in last_seen.items()}
         return list(rows.values())
 
-    def _row(self, key: InstanceKey, seen: RevisionInstance) -> Instance:
+    def _row(self, key: InstanceKey, seen: RevisionInstance) -> Change:
         found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1, version_id=seen.version_id)
         if found is None:
             raise Unavailable(
@@ -75,7 +75,9 @@ class RestoreStudy:
             )
         stored, prefix = found
         header = read_header(ObjectSource(self._objects, key, stored, prefix))
-        return instance_of(key, header, stored, to_dicom_json(header), seen.change_number, seen.action)
+        metadata = to_dicom_json(header)
+        instance = instance_of(key, header, stored, metadata, seen.change_number, seen.action)
+        return Change(None, instance, keep_metadata(self._objects, instance, metadata))
 
 
 def _instances_of(revision: Revision) -> dict[InstanceKey, RevisionInstance]:

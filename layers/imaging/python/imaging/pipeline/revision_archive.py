@@ -34,6 +34,10 @@ class RevisionArchive:
         """A committed revision, from its draft if the final key is still missing."""
         return self.read(committed.study, committed.number) or self._read_draft(committed)
 
+    def has(self, study: StudyKey, number: int) -> bool:
+        """Whether revision `number` has its final key."""
+        return self._objects.head(study.space, revision_key(study, number)) is not None
+
     def write_draft(self, revision: Revision, claim: str) -> None:
         """Leave the draft; a repeat of the same claim finds it there."""
         self._put(revision, draft_key(revision.study, revision.number, claim))
@@ -44,7 +48,7 @@ class RevisionArchive:
 
     def keep(self, committed: CommittedRevision) -> None:
         """Give the committed draft its final key, once, whoever comes first."""
-        if self._objects.head(committed.study.space, revision_key(committed.study, committed.number)) is None:
+        if not self.has(committed.study, committed.number):
             revision = self._read_draft(committed)
             if revision is not None:
                 self._put(revision, revision_key(committed.study, committed.number))

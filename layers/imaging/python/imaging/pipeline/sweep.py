@@ -1,13 +1,16 @@
 """What a crash, a lost timer or a lost stream record left behind is taken up again."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from imaging.errors import ImagingError
+from imaging.model.identifiers import StudyKey
 from imaging.model.study import StudyState
 from imaging.pipeline.announce_change import AnnounceChange
-from imaging.ports.manifest import CommittedRevision, PendingWork, StudyFence, UnannouncedChange
+from imaging.ports.manifest import PendingWork, StudyFence, UnannouncedChange
 
 _EVENTS_AT_ONCE = 50
 
@@ -29,18 +32,19 @@ class Grace:
         return cls(timer=grace, announcement=grace, publication=grace, publication_at_most=timedelta.max)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Swept:
-    """How much was taken up."""
+    """How much was taken up, and how much could not be; that keeps its mark."""
 
-    timers: int
-    changes: int
-    revisions: int
-    publications: int
+    timers: int = 0
+    changes: int = 0
+    revisions: int = 0
+    publications: int = 0
+    failed: int = 0
 
 
 class Sweep:
-    """Goes through the marks of work left."""
+    """Goes through the marks of work left; one that cannot be dealt with holds up no other."""
 
     def __init__(
         self,
@@ -60,48 +64,41 @@ class Sweep:
     def __call__(self, grace: Grace) -> Swept:
         """Take up all that is overdue by more than `grace`."""
         now = self._clock()
-        return Swept(
-            timers=self._rearm(now, grace.timer),
-            changes=self._announce_changes(now - grace.announcement),
-            revisions=_each(self._announce.revision, self._pending.unannounced_revisions(now - grace.announcement)),
-            publications=_each(
-                self._announce.revision_again,
-                (
-                    revision
-                    for revision in self._pending.unpublished_revisions(now - grace.publication)
-                    if now - revision.created_at < grace.publication_at_most
-                ),
-            ),
-        )
+        swept = Swept()
+        for key in self._pending.open_studies(now - self._quiet - grace.timer):
+            with _counted_if_failed(swept):
+                swept.timers += self._rearm(key, now, grace.timer)
+        for changes in _batched(self._pending.unannounced_changes(now - grace.announcement)):
+            with _counted_if_failed(swept):
+                self._announce.changes(changes)
+                swept.changes += len(changes)
+        for revision in self._pending.unannounced_revisions(now - grace.announcement):
+            with _counted_if_failed(swept):
+                self._announce.revision(revision)
+                swept.revisions += 1
+        for revision in self._pending.unpublished_revisions(now - grace.publication):
+            if now - revision.created_at < grace.publication_at_most:
+                with _counted_if_failed(swept):
+                    self._announce.revision_again(revision)
+                    swept.publications += 1
+        return swept
 
-    def _rearm(self, now: datetime, grace: timedelta) -> int:
-        """New timers; Step Functions remembers a name for 90 days, so the attempt is the moment of the sweep."""
-        rearmed = 0
-        for key in self._pending.open_studies(now - self._quiet - grace):
-            study = self._fence.read_study(key)
-            if (
-                study is not None
-                and study.state is not StudyState.FINAL
-                and study.last_change_at + self._quiet + grace <= now
-            ):
-                self._announce.opened(study, attempt=int(now.timestamp()))
-                rearmed += 1
-        return rearmed
-
-    def _announce_changes(self, before: datetime) -> int:
-        announced = 0
-        for batch in _batched(self._pending.unannounced_changes(before)):
-            self._announce.changes(batch)
-            announced += len(batch)
-        return announced
+    def _rearm(self, key: StudyKey, now: datetime, grace: timedelta) -> bool:
+        """A new timer; Step Functions remembers a name for 90 days, so the attempt is the moment of the sweep."""
+        study = self._fence.read_study(key)
+        if study is None or study.state is StudyState.FINAL or study.last_change_at + self._quiet + grace > now:
+            return False
+        self._announce.opened(study, attempt=int(now.timestamp()))
+        self._pending.study_rearmed(key, now)
+        return True
 
 
-def _each(act: Callable[[CommittedRevision], None], revisions: Iterable[CommittedRevision]) -> int:
-    count = 0
-    for revision in revisions:
-        act(revision)
-        count += 1
-    return count
+@contextmanager
+def _counted_if_failed(swept: Swept) -> Iterator[None]:
+    try:
+        yield
+    except ImagingError:
+        swept.failed += 1
 
 
 def _batched(changes: Iterable[UnannouncedChange]) -> Iterator[list[UnannouncedChange]]:

@@ -82,14 +82,14 @@ class StudyFence(Protocol):
     def claim(self, study: Study, claim: str) -> bool:
         """Take the study for the next revision; False if it moved on since it was read."""
 
-    def close(self, study: Study, claim: str) -> bool:
-        """Make the study final without a new revision; False if it moved on."""
+    def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
+        """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on."""
 
     def commit(self, study: Study, claim: str, revision: Revision) -> bool:
         """Make the study final at `revision`; False if it moved on."""
 
-    def note_series_metadata(self, series: Iterable[Series]) -> None:
-        """Set `metadata_key`, `metadata_changes` and `attributes`, on those series that still have as many changes."""
+    def note_series(self, series: Iterable[Series]) -> None:
+        """Set counts, attributes and metadata key, on those series that still have as many changes."""
 
     def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
         """The gzipped DICOM JSON of those whose metadata the manifest keeps; the others' is spilled."""
@@ -128,6 +128,9 @@ class PendingWork(Protocol):
     def unpublished_revisions(self, before: datetime) -> Iterable[CommittedRevision]:
         """Revisions that were announced and have not reached FHIR."""
 
+    def study_rearmed(self, study: StudyKey, at: datetime) -> None:
+        """Let a mark for finalizing wait anew from `at`."""
+
     def change_announced(self, change: UnannouncedChange) -> None:
         """Remove the mark, unless a later change has set its own."""
 
@@ -147,14 +150,13 @@ class StudyRestoration(Protocol):
     def studies_of(self, space: str) -> Iterable[StudyKey]:
         """Studies of the space that have instances."""
 
-    def restore(self, revisions: Sequence[Revision], instances: Sequence[Instance]) -> None:
+    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change]) -> None:
         """Put back the rows of a study whose revisions outlived them.
 
         Parameters
         ----------
         revisions
             All of one study, oldest first.
-        instances
-            As the last revision left them, tombstones included. Rows that are
-            there already are not touched.
+        changes
+            Instances as the last revision left them, tombstones included.
         """
