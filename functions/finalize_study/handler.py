@@ -2,7 +2,6 @@
 
 import functools
 import os
-import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -12,7 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Unavailable
+from imaging.errors import Unavailable, nameless
 from imaging.model.identifiers import StudyKey
 from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 
@@ -35,9 +34,8 @@ def _finalize(record: SQSRecord) -> None:
     except Unavailable as failure:
         logger.warning("not finalized yet", space=due["space"], study=due["study"], why=str(failure))
         raise
-    except Exception as failure:  # left to the queue; a message may quote a value, so only kind and place are told
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+    except Exception as failure:
+        logger.error("failed", extra=nameless(failure))
         raise
     logger.info("finalized", space=due["space"], study=due["study"], outcome=outcome.value)
     if outcome is Finalized.REVISED:

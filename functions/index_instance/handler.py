@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import traceback
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_plus
@@ -13,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Rejected, Unavailable
+from imaging.errors import Rejected, Unavailable, nameless
 from imaging.model.identifiers import InstanceKey
 
 logger = Logger()
@@ -54,8 +53,7 @@ def _index(keys: set[InstanceKey]) -> set[InstanceKey]:
     except Exception as failure:
         if len(keys) > 1:
             return {key for one in keys for key in _index({one})}
-        place = traceback.extract_tb(failure.__traceback__)[-1]  # a message may quote a value, so only this is told
-        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+        logger.error("failed", extra=nameless(failure))
         return keys
 
 

@@ -6,7 +6,6 @@ queue's number of tries. So does a study that the FHIR server refuses: nothing g
 
 import functools
 import os
-import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -16,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Rejected, Unavailable
+from imaging.errors import Rejected, Unavailable, nameless
 from imaging.model.identifiers import StudyKey
 from imaging.pipeline.publish_study import UNPUBLISHABLE
 
@@ -48,9 +47,8 @@ def _publish(record: SQSRecord) -> None:
         metrics.add_metric("StudiesNotPublished", MetricUnit.Count, 1)
         if refusal.reason not in UNPUBLISHABLE:
             raise
-    except Exception as failure:  # left to the queue; a message may quote a value, so only kind and place are told
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno, **about)
+    except Exception as failure:
+        logger.error("failed", extra=nameless(failure), **about)
         raise
     else:
         logger.info("published", **about)

@@ -3,7 +3,6 @@
 import base64
 import functools
 import os
-import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imaging import bootstrap
 from imaging.dicomweb.message import Request, Response, error_response
 from imaging.dicomweb.read_resources import ReadResources
+from imaging.errors import nameless
 
 logger = Logger()
 metrics = Metrics()
@@ -35,9 +35,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     request = request_of(event)
     try:
         response = read_resources()(request)
-    except Exception as failure:  # the outermost guard; a message may quote a query, so only kind and place are told
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+    except Exception as failure:
+        logger.error("failed", extra=nameless(failure))
         response = error_response(500, "The service failed unexpectedly; its log says where.")
     metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
     logger.info("answered", status=response.status, body_bytes=len(response.body))

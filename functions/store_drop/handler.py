@@ -6,7 +6,6 @@ An object's key may name a patient: no log line holds one.
 import functools
 import json
 import os
-import traceback
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -18,7 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Rejected
+from imaging.errors import Rejected, nameless
 from imaging.pipeline.store_instance import Stored
 
 logger = Logger()
@@ -47,9 +46,8 @@ def take(record: SQSRecord) -> None:
     try:
         for notified in json.loads(record.body).get("Records", []):
             tell(*store(notified["s3"]))
-    except Exception as failure:  # left to the queue; a message may quote a value, so only kind and place are told
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        logger.error("not taken yet", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+    except Exception as failure:
+        logger.error("not taken yet", extra=nameless(failure))
         raise
 
 

@@ -3,7 +3,6 @@
 import base64
 import functools
 import os
-import traceback
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -13,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imaging import bootstrap
 from imaging.dicomweb.message import error_response
 from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
-from imaging.errors import Rejected
+from imaging.errors import Rejected, nameless
 
 logger = Logger()
 metrics = Metrics()
@@ -33,9 +32,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Translate the event, store, translate the answer."""
     try:
         answer = store_resource()(*request_of(event))
-    except Exception as failure:  # the outermost guard; a message may quote a value, so only kind and place are told
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        logger.error("failed", failure=type(failure).__name__, file=place.filename, line=place.lineno)
+    except Exception as failure:
+        logger.error("failed", extra=nameless(failure))
         answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
     tell(answer)
     response = answer.response

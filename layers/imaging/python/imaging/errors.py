@@ -10,6 +10,7 @@ A reason speaks no protocol. `imaging.dicomweb.status` and
 `imaging.dimse.status` give each one its wire form.
 """
 
+import traceback
 from enum import Enum, unique
 
 
@@ -64,3 +65,12 @@ class Rejected(ImagingError):
 
 class Unavailable(ImagingError):
     """Something we depend on did not answer, or lost a race; try again later."""
+
+
+def nameless(failure: BaseException) -> dict[str, str | int | None]:
+    """What a log may say of a failure that nobody foresaw: its kind and place.
+
+    Its message may quote what was being read, a patient's name for example.
+    """
+    place = traceback.extract_tb(failure.__traceback__)[-1]
+    return {"failure": type(failure).__name__, "file": place.filename, "line": place.lineno}
