@@ -4,7 +4,6 @@ The manifest is the real one, DynamoDB's conditional writes included; S3 is a
 fake that behaves as S3 does, so that many orders can be tried.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -242,7 +241,7 @@ mutations = st.lists(mutation, min_size=1, max_size=5)
 
 
 @settings(
-    max_examples=int(os.environ.get("EX", "60")),
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
