@@ -1,0 +1,98 @@
+"""What stage 2 reads of an object, and what it makes of what is none."""
+
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from imaging.model.identifiers import InstanceKey
+from imaging.model.instance import Action
+from imaging.pipeline.index_instance import IndexInstance
+from tests.fakes import Clock, InMemoryObjects
+from tests.instances import part10_instance
+
+KEY = InstanceKey("main", "1.2.3", "1.2.3.4", "1.2.3.4.5")
+PIXEL_DATA = bytes(4_000_000)
+READ_AHEAD_BYTES = 64 * 1024
+
+
+class CountingObjects(InMemoryObjects):
+    """Counts the bytes that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes_read = 0
+
+    def read(self, space, object_key, **of):
+        found = super().read(space, object_key, **of)
+        self.bytes_read += len(found[1]) if found else 0
+        return found
+
+
+class Rows:
+    """The rows of an index without rivals."""
+
+    def __init__(self) -> None:
+        self.rows = {}
+
+    def read_instance(self, key):
+        return self.rows.get(key)
+
+    def record_changes(self, changes, at):
+        self.rows |= {change.after.key: change.after for change in changes}
+        return []
+
+
+def with_header_of(header_bytes: int, *, undefined_length: bool) -> bytes:
+    """An instance whose Pixel Data begins after about so many bytes."""
+    item = Dataset()
+    item.add_new(0x00091001, "LO", "x" * 60)
+    items = [item] * (header_bytes // 80)
+    ds = dcmread(BytesIO(part10_instance(KEY, PixelData=PIXEL_DATA)))
+    ds.add_new(0x00091002, "SQ", Sequence(items))
+    ds[0x00091002].is_undefined_length = undefined_length
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("undefined_length", [False, True])
+@pytest.mark.parametrize("header_bytes", [1_000, 64_000, 66_000, 130_000, 1_000_000, 4_000_000])
+def test_reads_no_more_than_the_header_and_64_kib(header_bytes, undefined_length):
+    part10 = with_header_of(header_bytes, undefined_length=undefined_length)
+    header_end = part10.rindex(PIXEL_DATA)
+    objects, rows = CountingObjects(), Rows()
+    objects.put("main", KEY.object_key, part10)
+
+    assert IndexInstance(objects, rows, Clock())([KEY]) == {}
+
+    assert rows.rows[KEY].size_bytes == len(part10)
+    assert objects.bytes_read <= header_end + READ_AHEAD_BYTES
+    assert objects.bytes_read < len(part10) / 2 or header_bytes > 1_000_000
+
+
+def test_sets_aside_what_is_not_dicom_and_finds_what_was_there_before():
+    objects, rows = InMemoryObjects(), Rows()
+    index = IndexInstance(objects, rows, Clock())
+    objects.put("main", KEY.object_key, part10_instance(KEY))
+    index([KEY])
+    objects.put("main", KEY.object_key, b"rubbish" * 100)
+
+    assert index([KEY]) == {}
+
+    assert rows.rows[KEY].action is Action.CREATE
+    (aside,) = objects.keys(prefix="quarantine/")
+    assert "DICM" in objects.head("main", aside).metadata["reason"]
+
+
+def test_sets_aside_an_instance_under_the_key_of_another():
+    other = InstanceKey("main", "1.2.3", "1.2.3.4", "1.2.3.4.6")
+    objects, rows = InMemoryObjects(), Rows()
+    objects.put("main", other.object_key, part10_instance(KEY))
+
+    assert IndexInstance(objects, rows, Clock())([other]) == {}
+
+    assert rows.rows == {}
+    assert objects.keys() == [f"quarantine/{other.object_key}"]
