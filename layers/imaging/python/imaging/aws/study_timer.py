@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from botocore.exceptions import ClientError
 
 from imaging.aws.clients import client, error_code, ours_to_retry
-from imaging.aws.rows import study_partition, timestamp
+from imaging.aws.rows import study_partition
 from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 
 
-def _next_whole_second(moment: datetime) -> datetime:
-    """A Wait state drops what is below a second: it would end too early and have to wait again."""
-    return moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0)
+def _wait_until(moment: datetime) -> str:
+    """The next whole second: a Wait state drops what is below one, would end too early and have to wait again."""
+    rounded_up = moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0)
+    return rounded_up.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class StepFunctionsTimer:
@@ -36,7 +37,7 @@ class StepFunctionsTimer:
                             "space": study.space,
                             "study": study.study_instance_uid,
                             "pk": study_partition(study),
-                            "due": timestamp(_next_whole_second(due_at)),
+                            "due": _wait_until(due_at),
                         }
                     ),
                 )
