@@ -18,7 +18,13 @@ console = Console()
 
 
 @click.group(
-    epilog="Without --state-dir the deployed stacks are asked, with the credentials and region of your AWS profile."
+    help="""Look after an imaging ingestion deployment.
+
+    \b
+    imaging --state-dir .local status    what a local run holds and waits for
+    imaging reconcile                    buckets against manifest, mending what differs
+    """,
+    epilog="Without --state-dir the deployed stacks are asked, with the credentials and region of your AWS profile.",
 )
 @click.option(
     "--state-dir",
@@ -27,24 +33,26 @@ console = Console()
 )
 @click.pass_context
 def imaging(context: click.Context, state_dir: Path | None) -> None:
-    r"""Look after an imaging ingestion deployment.
+    """Choose the deployment; a command that only shows its help needs none."""
+    context.obj = state_dir
 
-    \b
-    imaging --state-dir .local status      what a local run holds and waits for
-    imaging reconcile                      bucket against manifest, mending what differs
-    """
+
+def _deployment(state_dir: Path | None) -> Deployment:
+    """Find the deployment, and give this process the environment that its processes have."""
     try:
-        context.obj = of_local_run(state_dir) if state_dir else of_cloudformation()
+        deployment = of_local_run(state_dir) if state_dir else of_cloudformation()
     except DeploymentNotFound as missing:
         raise click.ClickException(str(missing)) from missing
-    os.environ.update(context.obj.environment)
+    os.environ.update(deployment.environment)
+    return deployment
 
 
 @imaging.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
 @click.pass_obj
-def status(deployment: Deployment, as_json: bool) -> None:
+def status(state_dir: Path | None, as_json: bool) -> None:
     """Show each space's studies and instances, and the work that is waiting."""
+    deployment = _deployment(state_dir)
     report = bootstrap.status(os.environ)()
     if as_json:
         click.echo(json.dumps(asdict(report)))
@@ -65,12 +73,13 @@ def status(deployment: Deployment, as_json: bool) -> None:
 @click.option("--after-study", default="", help="Go on behind this Study Instance UID, where a run was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a space, for scripts.")
 @click.pass_obj
-def reconcile(deployment: Deployment, only: str | None, after_study: str, as_json: bool) -> None:
+def reconcile(state_dir: Path | None, only: str | None, after_study: str, as_json: bool) -> None:
     """Compare buckets and manifest, and index what differs.
 
     S3 is the truth. Instances whose event was lost are indexed, rows whose object is
     gone become deletions, and a manifest that was lost comes back, histories included.
     """
+    deployment = _deployment(state_dir)
     if only and only not in deployment.spaces:
         raise click.ClickException(f"There is no space {only}; there are: {', '.join(deployment.spaces)}.")
     failed = 0
