@@ -93,7 +93,8 @@ def reconcile(state_dir: Path | None, only: str | None, after_study: str, as_jso
         else:
             console.print(
                 f"{space}: {result.instances} instances of {result.studies} studies compared, "
-                f"{result.indexed} indexed, {result.restored_studies} studies restored, {result.failed} failed"
+                f"{result.indexed} indexed, {result.restored_studies} studies restored, {result.failed} failed",
+                soft_wrap=True,
             )
     if failed:
         raise click.ClickException("Some instances could not be indexed now; run the command again.")

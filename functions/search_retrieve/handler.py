@@ -34,13 +34,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Translate the event, answer it, translate the answer."""
     request = request_of(event)
     try:
-        response = read_resources()(request)
+        response = _not_binary() if request.headers.get("accept", "*/*").strip() == "" else read_resources()(request)
     except Exception as failure:
         logger.error("failed", extra=nameless(failure))
         response = error_response(500, "The service failed unexpectedly; its log says where.")
     metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
     logger.info("answered", status=response.status, body_bytes=len(response.body))
     return proxy_result(response, is_head=event["httpMethod"] == "HEAD")
+
+
+def _not_binary() -> Response:
+    """API Gateway would hand out base64 text: it decodes a body only for an Accept that names something."""
+    return error_response(406, "The Accept header is empty; leave it out, or name what you can read, such as */*.")
 
 
 def request_of(event: dict[str, Any]) -> Request:

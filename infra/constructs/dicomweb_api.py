@@ -16,8 +16,11 @@ from infra.constructs.encrypted_logs import EncryptedLogs
 STAGE = "live"
 
 _TOO_LARGE = (
-    "The request is larger than the 10 MB that fit through here; "
-    "put the object under incoming/ in the space's bucket with `aws s3 cp`."
+    "The request is larger than what fits through here; store fewer instances a request, or a large one by C-STORE "
+    "or with `aws s3 cp` under incoming/ in the space's bucket."
+)
+_NOT_SERVED = (
+    "This address does not serve this method, or the request is not signed with SigV4 for the service execute-api."
 )
 # Names the resource by its path: a query may carry a PatientID, and no log line does.
 _ACCESS_LOG = {
@@ -90,6 +93,7 @@ class DicomwebApi(Construct):
         for name, kind, error in (
             ("ClientError", apigateway.ResponseType.DEFAULT_4_XX, "$context.error.messageString"),
             ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, "$context.error.messageString"),
+            ("NotServed", apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN, json.dumps(_NOT_SERVED)),
             ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, json.dumps(_TOO_LARGE)),
         ):
             self.api.add_gateway_response(name, type=kind, templates={"application/json": f'{{"error": {error}}}'})

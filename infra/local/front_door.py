@@ -73,7 +73,9 @@ def front_door(backends: Backends) -> Starlette:
             return failure(413, TOO_LARGE_TO_STORE.format(limit=limit))
         answer = await send(client, request, backends.api, target, body)
         content = await answer_content(answer, LAMBDA_PAYLOAD_BYTES)
-        if content is None or not fits_in_an_answer(content, answer.headers.get("content-type", "")):
+        if content is None or not fits_in_an_answer(
+            content, answer.headers.get("content-type", ""), answer.headers.get("content-encoding", "")
+        ):
             return failure(413, TOO_LARGE_TO_ANSWER)
         return as_answered(answer, Response(content))
 

@@ -10,6 +10,9 @@ API_GATEWAY_BODY_BYTES = 10 * 1024 * 1024
 LAMBDA_PAYLOAD_BYTES = 6 * 1024 * 1024
 """Of the event and of the answer alike, as JSON."""
 
+TEXT_UP_TO_BYTES = 1_000_000
+"""Longer text is answered as base64, as search_retrieve does."""
+
 _ENVELOPE_BYTES = 4096
 """What the event of a proxy integration holds beside path, headers and body: the request context, names, braces."""
 
@@ -30,9 +33,10 @@ def largest_body_bytes(target: bytes, headers: Iterable[tuple[bytes, bytes]]) ->
     return min(API_GATEWAY_BODY_BYTES, room // 4 * 3)
 
 
-def fits_in_an_answer(body: bytes, content_type: str) -> bool:
-    """Whether a Lambda function can have answered with this body; text is not in base64."""
+def fits_in_an_answer(body: bytes, content_type: str, content_encoding: str) -> bool:
+    """Whether a Lambda function can have answered with this body; only short plain text is not in base64."""
     is_text = content_type.startswith("text/") or content_type.partition(";")[0].endswith(("json", "xml"))
+    is_text = is_text and not content_encoding and len(body) <= TEXT_UP_TO_BYTES
     size = len(json.dumps(body.decode("utf-8", "replace"))) if is_text else _base64_bytes(len(body))
     return size + _ENVELOPE_BYTES <= LAMBDA_PAYLOAD_BYTES
 

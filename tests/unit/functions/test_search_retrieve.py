@@ -116,3 +116,13 @@ def test_an_unexpected_failure_is_500_and_tells_only_its_kind(
     assert json.loads(result["body"])["error"].endswith(".")
     assert "KeyError" in log.getvalue()
     assert "Doe" not in log.getvalue() + result["body"]
+
+
+@pytest.mark.parametrize("accept", ["", "  "])
+def test_an_empty_accept_is_refused_since_it_would_get_base64_text(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, accept: str
+) -> None:
+    answer_with(monkeypatch, lambda _: Response(200, {"Content-Type": "application/dicom"}, b"bytes"))
+    result = lambda_handler(event("/spaces/main/studies/1", Accept=accept), Context())
+    assert result["statusCode"] == 406
+    assert "Accept" in result["body"]

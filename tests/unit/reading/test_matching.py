@@ -140,3 +140,9 @@ def test_any_text_is_a_matcher_or_a_refusal(key: MatchKey, asked: str, value: st
     except Rejected as refusal:
         reason = refusal.reason
     assert reason in (None, RejectReason.MALFORMED_REQUEST)
+
+
+@pytest.mark.parametrize("key", [PATIENT_ID, PATIENT_NAME, STUDY_INSTANCE_UID, STUDY_DATE])
+def test_a_garbled_value_does_not_match_everything(key: MatchKey) -> None:
+    with pytest.raises(Rejected):
+        matcher_of(key, "\0")

@@ -93,7 +93,7 @@ def matcher_of(key: MatchKey, value: str) -> Matcher | None:
     Rejected
         `MALFORMED_REQUEST`; the message names the attribute and never the value.
     """
-    value = value.strip(" \0")
+    value = value.strip(" ")
     if not value.strip("*"):
         return None
     matcher = _PARSERS.get(key.vr, _text)(key, value)
