@@ -197,7 +197,7 @@ def test_what_lambda_can_carry_passes(doors: Doors) -> None:
     [
         (b"application/dicom", 4_700_000, 200),
         (b"application/dicom", 4_800_000, 413),
-        (b"application/dicom+json", 6_000_000, 200),
+        (b"application/dicom+json", 4_600_000, 200),
         (b"application/dicom+json", LAMBDA_PAYLOAD_BYTES, 413),
         (b"application/dicom", 30_000_000, 413),
     ],
