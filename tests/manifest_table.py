@@ -7,63 +7,36 @@ from typing import Any
 import boto3
 
 from imaging.aws.clients import client
-
-_ATTRIBUTES = {
-    "pk": "S",
-    "sk": "S",
-    "space": "S",
-    "listed_date": "S",
-    "study_instance_uid": "S",
-    "patient_id": "S",
-    "accession_number": "S",
-    "uid": "S",
-    "pending": "S",
-    "pending_since": "S",
-}
-_WORK = (
-    "kind",
-    "space",
-    "study_instance_uid",
-    "series_instance_uid",
-    "sop_instance_uid",
-    "action",
-    "change_number",
-    "revision",
-    "created_at",
-    "claim",
-    "counts",
-)
+from infra.manifest_indexes import INDEXES, PARTITION_KEY, SORT_KEY, Index
 
 
-def _keys(partition: tuple[str, ...], order: tuple[str, ...]) -> list[dict[str, str]]:
-    return [{"AttributeName": name, "KeyType": "HASH"} for name in partition] + [
-        {"AttributeName": name, "KeyType": "RANGE"} for name in order
+def _keys(partition_keys: tuple[str, ...], sort_keys: tuple[str, ...]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": "HASH"} for name in partition_keys] + [
+        {"AttributeName": name, "KeyType": "RANGE"} for name in sort_keys
     ]
 
 
-def _index(name: str, partition: tuple[str, ...], order: tuple[str, ...], included: tuple[str, ...] = ()) -> Any:
+def _global_secondary(index: Index) -> dict[str, Any]:
     projection: dict[str, Any] = {"ProjectionType": "KEYS_ONLY"}
-    if included:
-        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(included)}
-    return {"IndexName": name, "KeySchema": _keys(partition, order), "Projection": projection}
+    if index.included:
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.included)}
+    return {
+        "IndexName": index.name,
+        "KeySchema": _keys(index.partition_keys, index.sort_keys),
+        "Projection": projection,
+    }
 
 
 def create_manifest_table(name: str) -> None:
     """Create it, and return when it can be used; `embedded_aws` must be up."""
-    listed = ("listed_date", "study_instance_uid")
+    attributes = {PARTITION_KEY, SORT_KEY}.union(*(index.partition_keys + index.sort_keys for index in INDEXES))
     dynamodb = boto3.client("dynamodb")
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in _ATTRIBUTES.items()],
-        KeySchema=_keys(("pk",), ("sk",)),
-        GlobalSecondaryIndexes=[
-            _index("by_date", ("space",), listed),
-            _index("by_patient", ("space", "patient_id"), listed),
-            _index("by_accession", ("space", "accession_number"), listed),
-            _index("by_uid", ("space", "uid"), ("sk",)),
-            _index("pending", ("pending",), ("pending_since", "sk"), _WORK),
-        ],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+        KeySchema=_keys((PARTITION_KEY,), (SORT_KEY,)),
+        GlobalSecondaryIndexes=[_global_secondary(index) for index in INDEXES],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
     dynamodb.get_waiter("table_exists").wait(TableName=name)
