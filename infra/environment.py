@@ -22,7 +22,8 @@ STAMP = os.path.join(VENV, "made-from.txt")
 BUILD = os.path.join(ROOT, ".build")
 LOG = os.path.join(BUILD, "environment.log")
 CONSTRAINTS = os.path.join("layers", "dependencies", "constraints.txt")
-MADE_FROM = ("pyproject.toml", os.path.join("layers", "dependencies", "requirements.txt"), CONSTRAINTS)
+PINS = [os.path.join("layers", "dependencies", name) for name in ("requirements.txt", "gateway.txt")]
+MADE_FROM = ("pyproject.toml", *PINS, CONSTRAINTS)
 NO_NETWORK = re.compile(
     "NewConnectionError|Failed to establish a new connection|Temporary failure in name resolution"
     "|Name or service not known|Network is unreachable|Connection refused|ConnectTimeoutError|ReadTimeoutError"

@@ -3,10 +3,11 @@
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import BinaryIO
 
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.ports.objects import ListedVersion, StoredObject
@@ -46,6 +47,13 @@ class Version:
         )
 
 
+def _content(body: bytes | BinaryIO) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    body.seek(0)
+    return body.read()
+
+
 class InMemoryObjects:
     """`imaging.ports.objects`: versioned buckets with conditional writes.
 
@@ -67,23 +75,30 @@ class InMemoryObjects:
         self._lock = threading.Lock()
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
         self.before_put(object_key)
         with self._lock:
             if self._current(space, object_key):
                 return None
-            return self._add(space, object_key, body, metadata, content_type)
+            return self._add(space, object_key, _content(body), metadata, content_type)
 
     def put_if_unchanged(
-        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+        self,
+        space: str,
+        object_key: str,
+        body: bytes | BinaryIO,
+        *,
+        etag: str,
+        metadata: Mapping[str, str],
+        content_type: str,
     ) -> str | None:
         self.before_put(object_key)
         with self._lock:
             current = self._current(space, object_key)
             if current is None or current.stored.etag != etag:
                 return None
-            return self._add(space, object_key, body, metadata, content_type)
+            return self._add(space, object_key, _content(body), metadata, content_type)
 
     def put(self, space: str, object_key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str:
         """As somebody else would, outside our ports."""
@@ -120,6 +135,10 @@ class InMemoryObjects:
     def delete(self, space: str, object_key: str) -> None:
         with self._lock:
             self._add(space, object_key, None, {}, "")
+
+    def delete_all(self, space: str, object_keys: Sequence[str]) -> None:
+        for object_key in object_keys:
+            self.delete(space, object_key)
 
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         for object_key, versions in sorted(self._bucket(space).items()):

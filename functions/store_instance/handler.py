@@ -31,7 +31,8 @@ def store_resource() -> StoreResource:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Translate the event, store, translate the answer."""
     try:
-        answer = store_resource()(*request_of(event))
+        path, headers, body = request_of(event)
+        answer = store_resource()(path, headers, [body])
     except Exception as failure:
         logger.error("failed", extra=nameless(failure))
         answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
@@ -45,13 +46,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     }
 
 
-def request_of(event: dict[str, Any]) -> tuple[str, str, bytes]:
-    """Path, Content-Type and body of API Gateway's event; what stands before /spaces is the stage's."""
+def request_of(event: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:
+    """Path, headers by lower-case name, and body of API Gateway's event; what stands before /spaces is the stage's."""
     _, root, below = event["path"].partition("/spaces/")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     body = event.get("body") or ""
     content = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    return root + below, headers.get("content-type", ""), content
+    return root + below, headers, content
 
 
 def tell(answer: StoreAnswer) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from imaging.model.links import Links
 from imaging.pipeline.store_instance import StoreInstance
 from imaging.settings import OtherBytes, Space
 from tests.fakes import Clock, InMemoryObjects
-from tests.unit.dicom.files import SOP_CLASS_UID, instance_file
+from tests.unit.dicom.files import SOP_CLASS_UID, element, identifiers, instance_file, item, part10, sequence
 
 SPACES = {
     "main": Space("main", "main-bucket", "MAIN", OtherBytes.REPLACE, ""),
@@ -33,8 +34,16 @@ def body(*contents: bytes, content_type: str = "application/dicom") -> bytes:
     return b"".join(f"--B\r\n{header}\r\n".encode() + content + b"\r\n" for content in contents) + b"--B--\r\n"
 
 
+def send(
+    resource: StoreResource, content_type: str, content: bytes, *, path: str = "/spaces/main/studies", **headers: str
+) -> StoreAnswer:
+    """POST a body that comes in in two pieces."""
+    middle = len(content) // 2
+    return resource(path, {"content-type": content_type, **headers}, [content[:middle], content[middle:]])
+
+
 def post(resource: StoreResource, *contents: bytes, path: str = "/spaces/main/studies") -> StoreAnswer:
-    return resource(path, MULTIPART, body(*contents))
+    return send(resource, MULTIPART, body(*contents), path=path)
 
 
 def module(answer: StoreAnswer) -> dict[str, Any]:
@@ -128,17 +137,17 @@ def test_stores_many_side_by_side_and_answers_in_order(resource: StoreResource, 
 
 
 def test_takes_a_single_instance_without_parts(resource: StoreResource) -> None:
-    assert resource("/spaces/main/studies", "application/dicom", instance_file()).response.status == 200
+    assert send(resource, "application/dicom", instance_file()).response.status == 200
 
 
 def test_a_part_without_a_type_is_what_the_request_is(resource: StoreResource) -> None:
     content = body(instance_file(), content_type="")
-    assert resource("/spaces/main/studies", MULTIPART, content).response.status == 200
+    assert send(resource, MULTIPART, content).response.status == 200
 
 
 def test_a_part_of_another_type_fails_alone(resource: StoreResource) -> None:
     mixed = body(instance_file())[: -len(b"--B--\r\n")] + body(b"{}", content_type="application/dicom+json")
-    answer = resource("/spaces/main/studies", MULTIPART, mixed)
+    answer = send(resource, MULTIPART, mixed)
     assert answer.response.status == 202
     assert module(answer)["0008119A"]["Value"][0]["00081197"]["Value"] == [0xC005]
 
@@ -149,7 +158,7 @@ def test_a_part_of_another_type_fails_alone(resource: StoreResource) -> None:
         ("", 415),
         ("application/json", 415),
         ("multipart/form-data; boundary=B", 415),
-        ('multipart/related; type="application/dicom+json"; boundary=B', 415),
+        ('multipart/related; type="application/json"; boundary=B', 415),
         ('multipart/related; type="application/dicom"', 400),
         ('multipart/related; type="application/dicom"; boundary=C', 400),
         ("multipart/related; boundary=B", 200),
@@ -157,7 +166,7 @@ def test_a_part_of_another_type_fails_alone(resource: StoreResource) -> None:
     ],
 )
 def test_looks_at_the_content_type(resource: StoreResource, content_type: str, status: int) -> None:
-    answer = resource("/spaces/main/studies", content_type, body(instance_file()))
+    answer = send(resource, content_type, body(instance_file()))
     assert answer.response.status == status
     assert status == 200 or error(answer)
 
@@ -166,7 +175,7 @@ def test_looks_at_the_content_type(resource: StoreResource, content_type: str, s
     ("content_type", "content"), [(MULTIPART, b"--B--\r\n"), (MULTIPART, b""), ("application/dicom", b"")]
 )
 def test_refuses_a_request_without_an_instance(resource: StoreResource, content_type: str, content: bytes) -> None:
-    answer = resource("/spaces/main/studies", content_type, content)
+    answer = send(resource, content_type, content)
     assert answer.response.status == 400
     assert error(answer)
 
@@ -187,6 +196,65 @@ def test_refuses_a_path_where_nothing_is_stored(resource: StoreResource, path: s
     answer = post(resource, instance_file(), path=path)
     assert answer.response.status == status
     assert error(answer)
+
+
+def test_a_body_that_breaks_off_is_one_more_failure_after_what_was_whole(
+    resource: StoreResource, objects: InMemoryObjects
+) -> None:
+    whole = body(instance_file(instance="1.2.31"), instance_file(instance="1.2.32"))
+    answer = send(resource, MULTIPART, whole[: -len(instance_file())])
+    assert answer.response.status == 202
+    told = module(answer)
+    assert values(told["00081199"], "00081155") == ["1.2.31"]
+    assert told["0008119A"]["Value"][0]["00091001"]["Value"][0].startswith("The multipart body cannot be read")
+    assert len(objects.keys()) == 1
+
+
+def test_a_body_that_breaks_off_before_anything_was_whole_is_refused(resource: StoreResource) -> None:
+    assert send(resource, MULTIPART, body(instance_file())[:-20]).response.status == 400
+
+
+def test_refuses_a_compressed_body(resource: StoreResource) -> None:
+    answer = send(resource, MULTIPART, body(instance_file()), **{"content-encoding": "gzip"})
+    assert (answer.response.status, "Content-Encoding" in error(answer)) == (415, True)
+
+
+def test_warns_of_values_that_break_their_vr(resource: StoreResource, objects: InMemoryObjects) -> None:
+    first, then = identifiers()
+    in_sequence = sequence(0x00400275, item(element(0x00400002, "DA", "noon")))
+    careless = part10(first + element(0x00100030, "DA", "19xx0101") + then + in_sequence)
+    answer = post(resource, careless)
+    assert answer.response.status == 202
+    (stored,) = module(answer)["00081199"]["Value"]
+    assert stored["00081196"] == {"vr": "US", "Value": [0xB007]}
+    assert stored["00741048"]["Value"] == [
+        {"00720026": {"vr": "AT", "Value": ["00100030"]}},
+        {
+            "00720026": {"vr": "AT", "Value": ["00400002"]},
+            "00720052": {"vr": "AT", "Value": ["00400275"]},
+            "00741057": {"vr": "IS", "Value": [1]},
+        },
+    ]
+    assert objects.versions(objects.keys()[0])[0].body == careless
+    assert b"19xx" not in answer.response.body
+
+
+def test_holds_no_more_than_a_few_instances_of_a_large_request(
+    resource: StoreResource, objects: InMemoryObjects
+) -> None:
+    brought, seen = 0, []
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal brought
+        for number in range(200):
+            yield b"--B\r\n\r\n" + instance_file(instance=f"1.2.3.{number}") + b"\r\n"
+            brought += 1
+        yield b"--B--"
+
+    objects.before_put = lambda object_key: seen.append(brought - len(objects.keys()))
+    assert resource("/spaces/main/studies", {"content-type": MULTIPART}, pieces()).response.status == 200
+    assert len(objects.keys()) == 200
+    assert max(seen) <= 20
 
 
 def test_asks_for_the_whole_request_again_when_the_store_fails(

@@ -69,8 +69,8 @@ def test_stores_what_api_gateway_hands_over(
 
 
 def test_a_base_path_before_the_space_does_not_matter() -> None:
-    path, content_type, body = request_of(event(b"x", "/live/spaces/main/studies", **{"CONTENT-TYPE": "a/b"}))
-    assert (path, content_type, body) == ("/spaces/main/studies", "a/b", b"x")
+    path, headers, body = request_of(event(b"x", "/live/spaces/main/studies", **{"CONTENT-TYPE": "a/b"}))
+    assert (path, headers, body) == ("/spaces/main/studies", {"content-type": "a/b"}, b"x")
 
 
 def test_a_request_without_body_and_headers_is_a_bad_request(objects: InMemoryObjects, log: io.StringIO) -> None:

@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
 from imaging.aws.clients import client, error_code, ours_to_retry
+from imaging.aws.delete_objects import delete_objects
+from imaging.aws.multipart_upload import PART_BYTES, put_in_parts
 from imaging.errors import Unavailable
 from imaging.ports.objects import ListedVersion, StoredObject
 from imaging.settings import Space, space_named
@@ -24,13 +27,20 @@ class S3Objects:
         self._spaces = spaces
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
         """Write unless the key is taken; the new version id, or None if it is."""
         return self._put(space, object_key, body, metadata, content_type, IfNoneMatch="*")
 
     def put_if_unchanged(
-        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+        self,
+        space: str,
+        object_key: str,
+        body: bytes | BinaryIO,
+        *,
+        etag: str,
+        metadata: Mapping[str, str],
+        content_type: str,
     ) -> str | None:
         """Write a further version over the one with `etag`; None if that is no longer the current one."""
         return self._put(space, object_key, body, metadata, content_type, IfMatch=etag)
@@ -99,6 +109,10 @@ class S3Objects:
         with ours_to_retry("deleting an object"):
             client("s3").delete_object(Bucket=self._bucket(space), Key=object_key)
 
+    def delete_all(self, space: str, object_keys: Sequence[str]) -> None:
+        """Remove the current version of each, by delete markers; when it fails, some may be removed."""
+        delete_objects(client("s3"), self._bucket(space), object_keys)
+
     def keys(self, space: str, prefix: str) -> Iterator[str]:
         """The keys below `prefix` that have an object now, in their order."""
         wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}
@@ -155,28 +169,24 @@ class S3Objects:
         self,
         space: str,
         object_key: str,
-        body: bytes,
+        body: bytes | BinaryIO,
         metadata: Mapping[str, str],
         content_type: str,
         **condition: str,
     ) -> str | None:
+        object_ = {
+            "Bucket": self._bucket(space),
+            "Key": object_key,
+            "Metadata": dict(metadata),
+            "ContentType": content_type,
+        }
         try:
             with ours_to_retry("writing an object"):
-                answer = client("s3").put_object(
-                    Bucket=self._bucket(space),
-                    Key=object_key,
-                    Body=body,
-                    Metadata=dict(metadata),
-                    ContentType=content_type,
-                    ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-                    **condition,
-                )
+                return _put_whole_or_in_parts(body, object_, condition)
         except Unavailable as failure:
             if _code(failure) in _TAKEN or (_code(failure) in _ABSENT and "IfMatch" in condition):
                 return None
             raise
-        version_id: str = answer["VersionId"]
-        return version_id
 
     def _nothing(self, space: str, object_key: str, version_id: str | None) -> tuple[StoredObject, bytes] | None:
         """No bytes, of an object shorter than the range that was asked for."""
@@ -188,6 +198,19 @@ class S3Objects:
             if _code(failure) in _ABSENT:
                 return None
             raise
+
+
+def _put_whole_or_in_parts(body: bytes | BinaryIO, object_: Mapping[str, Any], condition: Mapping[str, str]) -> str:
+    s3 = client("s3")
+    if not isinstance(body, bytes):
+        size_bytes = body.seek(0, os.SEEK_END)
+        if size_bytes > PART_BYTES:
+            return put_in_parts(s3, body, size_bytes, object_=object_, condition=condition)
+        body.seek(0)
+        body = body.read()
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    version_id: str = s3.put_object(**object_, Body=body, ChecksumSHA256=checksum, **condition)["VersionId"]
+    return version_id
 
 
 def _stored(answer: Mapping[str, Any]) -> StoredObject:

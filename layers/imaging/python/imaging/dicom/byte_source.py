@@ -1,7 +1,8 @@
 """Ranged access to the bytes of one object, and a file-like over it; PS3.10 Section 7 from the transport's side."""
 
+import hashlib
 import os
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from imaging.errors import Rejected, RejectReason
 
@@ -37,6 +38,43 @@ class BytesSource:
     def read_range(self, first: int, last: int) -> bytes:
         """Bytes `first` to `last`, both counted from 0 and both included."""
         return self._content[first : last + 1]
+
+
+class FileSource:
+    """An object in a file that can be sought; for one thread at a time.
+
+    Parameters
+    ----------
+    file
+        Its position does not matter, and is moved.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size_bytes = file.seek(0, os.SEEK_END)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the whole object."""
+        return self._size_bytes
+
+    def read_range(self, first: int, last: int) -> bytes:
+        """Bytes `first` to `last`, both counted from 0 and both included."""
+        self._file.seek(first)
+        return self._file.read(last + 1 - first)
+
+
+def source_of(content: bytes | BinaryIO) -> ByteSource:
+    """Ranged access to what is in memory or in a file."""
+    return BytesSource(content) if isinstance(content, bytes) else FileSource(content)
+
+
+def sha256_from(source: ByteSource, offset: int) -> str:
+    """The SHA-256 of all bytes from `offset` on, in hex; read piece by piece."""
+    digest = hashlib.sha256()
+    for first in range(offset, source.size_bytes, MAX_PIECE_BYTES):
+        digest.update(source.read_range(first, min(first + MAX_PIECE_BYTES, source.size_bytes) - 1))
+    return digest.hexdigest()
 
 
 def truncated() -> Rejected:

@@ -60,7 +60,7 @@ class _DataSetJson:
         signed = _is_signed(ds, signed)
         attributes: Attributes = {}
         for element in sorted(ds.values(), key=lambda element: element.tag):
-            if not _belongs(element):
+            if not belongs(element):
                 continue
             name = f"{element.tag:08X}"
             try:
@@ -74,16 +74,16 @@ class _DataSetJson:
             return {"vr": "CS", "Value": ["ISO_IR 192"]}  # JSON is UTF-8, whatever the file is: PS3.18 F.2.1
         if isinstance(element, DataElement):
             return self._sequence(element.value, path=path, depth=depth, signed=signed)
-        vr = _vr(ds, element, signed)
+        vr = value_vr(ds, element, signed)
         if element.value is None and element.length:
             return {"vr": vr, "BulkDataURI": f"bulkdata/{path}"}
         value = element.value or b""
         if vr == VR.SQ:
-            items = convert_SQ(value, element.is_implicit_VR, element.is_little_endian, _character_sets(ds))
+            items = convert_SQ(value, element.is_implicit_VR, element.is_little_endian, character_sets(ds))
             return self._sequence(items, path=path, depth=depth, signed=signed)
         if vr in BINARY_VRS:
             return _binary(vr, value, path)
-        values = json_values(element, vr, _character_sets(ds))
+        values = json_values(element, vr, character_sets(ds))
         return {"vr": vr, "Value": values} if values else {"vr": vr}
 
     def _sequence(self, items: Iterable[Dataset], *, path: str, depth: int, signed: bool) -> dict[str, Any]:
@@ -95,15 +95,15 @@ class _DataSetJson:
         return {"vr": "SQ", "Value": values} if values else {"vr": "SQ"}
 
 
-def _belongs(element: Element) -> bool:
+def belongs(element: Element) -> bool:
     """No Command Set and File Meta Information elements, no group lengths: PS3.18 F.2.2."""
     return element.tag.group >= 0x0008 and element.tag.element != 0x0000
 
 
-def _character_sets(ds: Dataset) -> list[str]:
-    """Python's names of them, as the reader set them."""
-    character_sets = ds.original_character_set
-    return [character_sets] if isinstance(character_sets, str) else list(character_sets)
+def character_sets(ds: Dataset) -> list[str]:
+    """Python's names of the data set's character sets, as the reader set them."""
+    names = ds.original_character_set
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _binary(vr: str, value: bytes, path: str) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _binary(vr: str, value: bytes, path: str) -> dict[str, Any]:
     return {"vr": vr, "InlineBinary": b64encode(value).decode()} if value else {"vr": vr}
 
 
-def _vr(ds: Dataset, element: RawDataElement, signed: bool) -> str:
+def value_vr(ds: Dataset, element: RawDataElement, signed: bool) -> str:
     """The VR as encoded, or as the dictionaries have it; where they leave a choice, PS3.5 Section A.1 makes it."""
     found: dict[str, Any] = {}
     raw_element_vr(element, found, ds=ds)

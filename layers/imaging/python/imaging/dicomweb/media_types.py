@@ -12,6 +12,7 @@ from imaging.errors import Rejected, RejectReason
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
 MULTIPART = "multipart/related"
 ANY_TRANSFER_SYNTAX = "*"

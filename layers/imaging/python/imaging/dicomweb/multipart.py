@@ -1,7 +1,10 @@
 """The parts of a ``multipart/related`` body; PS3.18 Section 8.6.1.2, RFC 2387 and RFC 2046 Section 5.1."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -14,20 +17,34 @@ if TYPE_CHECKING:
 MAX_HEADERS_OF_PART = 16
 MAX_HEADER_BYTES = 4096
 MAX_BOUNDARY_LENGTH = 70  # RFC 2046 Section 5.1.1
+KEPT_IN_MEMORY_BYTES = 1024 * 1024  # of one part; a longer one goes to disk
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part.
+    """One part; who takes it closes its content.
 
     Attributes
     ----------
     content_type
         In lower case, without parameters; empty if the part names none.
+    parameters
+        Of the Content-Type, by lower-case name.
+    content_location
+        Where its metadata says it is; empty if the part does not tell.
+    content
+        At its beginning; in memory or, if it is long, on disk.
     """
 
     content_type: str
-    content: bytes
+    content: BinaryIO
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    content_location: str = ""
+
+
+def spool() -> BinaryIO:
+    """Make a file for a part, which goes to disk when it grows."""
+    return cast(BinaryIO, SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES))  # noqa: SIM115 - who takes it closes it
 
 
 def media_type(header: str) -> tuple[str, dict[str, str]]:
@@ -39,87 +56,123 @@ def media_type(header: str) -> tuple[str, dict[str, str]]:
     )
 
 
-def split_parts(body: bytes, boundary: str) -> list[Part]:
-    """Split a body that is in memory.
+def read_parts(body: Iterable[bytes], boundary: str) -> Iterator[Part]:
+    """Read parts as they arrive, each when it is whole.
+
+    Nothing but the part that is coming in is held. After the closing boundary
+    the body is read to its end, so that its sender gets to read the answer.
 
     Parameters
     ----------
+    body
+        In pieces of any size.
     boundary
         As the Content-Type has it, without the leading hyphens.
 
     Raises
     ------
     Rejected
-        `MALFORMED_REQUEST` if it is no multipart body, or ends before its
-        closing boundary.
+        `MALFORMED_REQUEST` where it stops being a multipart body, or ends
+        before its closing boundary; the parts before that have been given.
     """
     if not 0 < len(boundary) <= MAX_BOUNDARY_LENGTH or not boundary.isascii():
         raise _malformed("its Content-Type needs a boundary of 1 to 70 ASCII characters")
-    delimiter = b"--" + boundary.encode("ascii")
-    collected = _Collected()
+    arriving = _Arriving()
+    parser = MultipartParser(
+        boundary, arriving.callbacks(), max_header_count=MAX_HEADERS_OF_PART, max_header_size=MAX_HEADER_BYTES
+    )
     try:
-        MultipartParser(
-            boundary,
-            collected.callbacks(),
-            max_header_count=MAX_HEADERS_OF_PART,
-            max_header_size=MAX_HEADER_BYTES,
-        ).write(_without_preamble(body, delimiter))
+        for piece in _without_preamble(body, b"--" + boundary.encode("ascii")):
+            if not arriving.is_complete:
+                parser.write(piece)
+            while arriving.whole:
+                yield arriving.whole.popleft()
+        if not arriving.is_complete:
+            raise _malformed("its closing boundary is missing")
     except FormParserError as error:
+        while arriving.whole:
+            yield arriving.whole.popleft()
         raise _malformed("a boundary or a header in it is not as RFC 2046 has it") from error
-    if not collected.is_complete:
-        raise _malformed("its closing boundary is missing")
-    return collected.parts
+    finally:
+        arriving.close()
 
 
-def _without_preamble(body: bytes, delimiter: bytes) -> bytes:
+def _without_preamble(body: Iterable[bytes], delimiter: bytes) -> Iterator[bytes]:
     """From the first boundary on; what stands before it means nothing, RFC 2046 Section 5.1.1."""
-    if body.startswith(delimiter):
-        return body
-    first = body.find(b"\r\n" + delimiter)
-    if first < 0:
-        raise _malformed("the boundary that its Content-Type names does not occur")
-    return body[first + 2 :]
+    pieces = iter(body)
+    held = b"\r\n"  # a boundary stands at the beginning of a line, and the body begins one
+    for piece in pieces:
+        held += piece
+        first = held.find(b"\r\n" + delimiter)
+        if first >= 0:
+            yield held[first + 2 :]
+            yield from pieces
+            return
+        held = held[-len(delimiter) - 1 :]
+    raise _malformed("the boundary that its Content-Type names does not occur")
 
 
 def _malformed(what: str) -> Rejected:
     return Rejected(RejectReason.MALFORMED_REQUEST, f"The multipart body cannot be read: {what}.")
 
 
-class _Collected:
-    """Collects what the parser calls out, in one piece for each part: the body is written at once."""
+class _Arriving:
+    """Makes parts of what the parser calls out.
+
+    Attributes
+    ----------
+    whole
+        The parts that have come in and were not taken yet.
+    """
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.whole: deque[Part] = deque()
         self.is_complete = False
-        self._content_type = ""
-        self._header_name = b""
-        self._content = b""
+        self._headers: dict[str, str] = {}
+        self._name = self._value = b""
+        self._content: BinaryIO | None = None
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._name_header,
             "on_header_value": self._take_header,
+            "on_header_end": self._end_header,
             "on_part_data": self._take_content,
             "on_part_end": self._end,
             "on_end": self._complete,
         }
 
+    def close(self) -> None:
+        """Let go of what nobody will take."""
+        for part in self.whole:
+            part.content.close()
+        if self._content:
+            self._content.close()
+
     def _begin(self) -> None:
-        self._content_type, self._content = "", b""
+        self._headers, self._content = {}, spool()
 
     def _name_header(self, data: bytes, start: int, end: int) -> None:
-        self._header_name = data[start:end].lower()
+        self._name += data[start:end]
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
-        if self._header_name == b"content-type":
-            self._content_type = media_type(data[start:end].decode("latin-1"))[0]
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._headers[self._name.decode("latin-1").lower()] = self._value.decode("latin-1").strip()
+        self._name = self._value = b""
 
     def _take_content(self, data: bytes, start: int, end: int) -> None:
-        self._content += data[start:end]
+        assert self._content is not None
+        self._content.write(memoryview(data)[start:end])
 
     def _end(self) -> None:
-        self.parts.append(Part(self._content_type, self._content))
+        assert self._content is not None
+        self._content.seek(0)
+        content_type, parameters = media_type(self._headers.get("content-type", ""))
+        self.whole.append(Part(content_type, self._content, parameters, self._headers.get("content-location", "")))
+        self._content = None
 
     def _complete(self) -> None:
         self.is_complete = True

@@ -1,17 +1,18 @@
 """Every POST below a storage space: STOW-RS; PS3.18 Section 10.5."""
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import BinaryIO
 
 from imaging.dicom.uid import check_uid
-from imaging.dicomweb.media_types import DICOM, MULTIPART
 from imaging.dicomweb.message import Response, error_response
-from imaging.dicomweb.multipart import Part, media_type, split_parts
 from imaging.dicomweb.status import http_status
+from imaging.dicomweb.store_request import instances_of
 from imaging.dicomweb.store_response import store_response
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey
@@ -21,7 +22,7 @@ from imaging.pipeline.store_instance import Received, Stored, StoreInstance
 from imaging.settings import Space, space_named
 
 _PATH = re.compile(r"/spaces/(?P<space>[^/]+)/studies(?:/(?P<study>[^/]+))?/?")
-_SIDE_BY_SIDE = 4
+_SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class StoreAnswer:
 
 
 class StoreResource:
-    """Stores what a request carries."""
+    """Stores what a request carries, while it comes in."""
 
     def __init__(self, store: StoreInstance, spaces: Mapping[str, Space], links: Links) -> None:
         self._store = store
         self._spaces = spaces
         self._links = links
 
-    def __call__(self, path: str, content_type: str, body: bytes) -> StoreAnswer:
+    def __call__(self, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> StoreAnswer:
         """Answer one request.
 
         If the store fails for one instance the whole request is to be sent
@@ -51,11 +52,14 @@ class StoreResource:
         ----------
         path
             From ``/spaces`` on, percent-decoded.
-        content_type
-            The header, parameters included; empty if there is none.
+        headers
+            By lower-case name.
+        body
+            In pieces of any size. It is read to its end, unless it cannot be
+            understood at all; no more is held than a few instances.
         """
         try:
-            outcomes = self._outcomes(path, content_type, body)
+            outcomes = self._outcomes(path, headers, body)
         except Rejected as rejected:
             return StoreAnswer(error_response(http_status(rejected.reason), str(rejected)), (rejected,))
         except Unavailable:
@@ -63,7 +67,7 @@ class StoreResource:
             return StoreAnswer(error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "2"}))
         return StoreAnswer(store_response(outcomes, self._links), tuple(outcomes))
 
-    def _outcomes(self, path: str, content_type: str, body: bytes) -> list[Stored | Rejected]:
+    def _outcomes(self, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> list[Stored | Rejected]:
         match = _PATH.fullmatch(path)
         if not match:
             raise Rejected(
@@ -71,71 +75,112 @@ class StoreResource:
             )
         space_named(self._spaces, match["space"])
         study_instance_uid = _study(match["study"])
-        received = [
-            self._receive(match["space"], study_instance_uid, part) for part in instances_of(content_type, body)
-        ]
-        return self._keep(received)
+        with _InOrder(self._store) as keeping, closing(instances_of(headers, body)) as instances:
+            self._take_all(match["space"], study_instance_uid, instances, keeping)
+            return keeping.outcomes()
 
-    def _receive(self, space: str, study_instance_uid: str | None, part: Part) -> Received | Rejected:
+    def _take_all(
+        self,
+        space: str,
+        study_instance_uid: str | None,
+        instances: Iterator[BinaryIO | Rejected],
+        keeping: "_InOrder",
+    ) -> None:
+        """Hand over one instance after the other; a body that breaks off is one more failure among them.
+
+        Where nothing was taken before, it is the failure of the request.
+        """
         try:
-            _check_type(part)
-            return self._store.receive(space, part.content, door=Door.STOW_RS, study_instance_uid=study_instance_uid)
+            for content in instances:
+                if isinstance(content, Rejected):
+                    keeping.refuse(content)
+                    continue
+                try:
+                    received = self._store.receive(
+                        space, content, door=Door.STOW_RS, study_instance_uid=study_instance_uid
+                    )
+                except Rejected as rejected:
+                    content.close()
+                    keeping.refuse(rejected)
+                else:
+                    keeping.keep(received, content)
         except Rejected as rejected:
-            return rejected
-
-    def _keep(self, received: list[Received | Rejected]) -> list[Stored | Rejected]:
-        """Store side by side; those of one instance one after the other, so that the last of them stays current."""
-        outcomes: dict[int, Stored | Rejected] = {}
-        of_instance: defaultdict[InstanceKey, list[tuple[int, Received]]] = defaultdict(list)
-        for number, one in enumerate(received):
-            if isinstance(one, Rejected):
-                outcomes[number] = one
-            else:
-                of_instance[one.key].append((number, one))
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            for kept in pool.map(self._keep_in_turn, of_instance.values()):
-                outcomes |= kept
-        return [outcomes[number] for number in range(len(received))]
-
-    def _keep_in_turn(self, of_instance: list[tuple[int, Received]]) -> dict[int, Stored | Rejected]:
-        outcomes: dict[int, Stored | Rejected] = {}
-        for number, one in of_instance:
-            try:
-                outcomes[number] = self._store.keep(one)
-            except Rejected as rejected:
-                outcomes[number] = rejected
-        return outcomes
+            if not keeping.has_taken_any:
+                raise
+            keeping.refuse(rejected)
 
 
-def instances_of(content_type: str, body: bytes) -> list[Part]:
-    """The parts of a store request, PS3.18 Section 10.5.1.
+class _InOrder:
+    """Keeps instances side by side, those of one key one after the other, so that the last of them stays current.
 
-    Parts without a Content-Type are what the request as a whole says.
-
-    Raises
-    ------
-    Rejected
-        `UNSUPPORTED_MEDIA_TYPE` if it is no request of ``application/dicom``;
-        `MALFORMED_REQUEST` if it cannot be split or holds nothing.
+    No more than `_SIDE_BY_SIDE` wait for the store; whoever brings one more
+    waits as well, and with it the sender.
     """
-    name, parameters = media_type(content_type)
-    if name == DICOM:
-        parts = [Part(DICOM, body)] if body else []
-    elif name == MULTIPART and parameters.get("type", DICOM).lower() == DICOM:
-        parts = split_parts(body, parameters.get("boundary", ""))
-    else:
-        raise Rejected(
-            RejectReason.UNSUPPORTED_MEDIA_TYPE,
-            f'Instances are stored as {MULTIPART}; type="{DICOM}", or one of them as {DICOM}.',
-        )
-    if not parts:
-        raise Rejected(RejectReason.MALFORMED_REQUEST, "The request holds no instance.")
-    return parts
 
+    def __init__(self, store: StoreInstance) -> None:
+        self._store = store
+        self._outcomes: list[Stored | Rejected | Future[Stored | Rejected]] = []
+        self._waiting: deque[Future[Stored | Rejected]] = deque()
+        self._latest: dict[InstanceKey, Future[Stored | Rejected]] = {}
+        self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
+        self._failed: Unavailable | None = None
 
-def _check_type(part: Part) -> None:
-    if part.content_type not in {"", DICOM}:
-        raise Rejected(RejectReason.UNSUPPORTED_MEDIA_TYPE, f"A part is not {DICOM}; nothing else is stored.")
+    def __enter__(self) -> "_InOrder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    @property
+    def has_taken_any(self) -> bool:
+        """Whether an instance was accepted."""
+        return any(not isinstance(outcome, Rejected) for outcome in self._outcomes)
+
+    def refuse(self, rejected: Rejected) -> None:
+        self._outcomes.append(rejected)
+
+    def keep(self, received: Received, content: BinaryIO) -> None:
+        """Store an instance, and close its content when that is done; after a failure of the store, only close it."""
+        while len(self._waiting) >= _SIDE_BY_SIDE:
+            self._settle(self._waiting.popleft())
+        if self._failed:
+            content.close()
+            return
+        kept = self._pool.submit(self._keep, received, content, self._latest.get(received.key))
+        self._latest[received.key] = kept
+        self._waiting.append(kept)
+        self._outcomes.append(kept)
+
+    def outcomes(self) -> list[Stored | Rejected]:
+        """What became of each, in the order of the request.
+
+        Raises
+        ------
+        Unavailable
+            If the store failed for one of them.
+        """
+        while self._waiting:
+            self._settle(self._waiting.popleft())
+        if self._failed:
+            raise self._failed
+        return [outcome.result() if isinstance(outcome, Future) else outcome for outcome in self._outcomes]
+
+    def _settle(self, kept: "Future[Stored | Rejected]") -> None:
+        try:
+            kept.result()
+        except Unavailable as failure:
+            self._failed = failure
+
+    def _keep(
+        self, received: Received, content: BinaryIO, earlier: "Future[Stored | Rejected] | None"
+    ) -> Stored | Rejected:
+        with content:
+            if earlier:
+                earlier.exception()  # it began before; its outcome is its own
+            try:
+                return self._store.keep(received)
+            except Rejected as rejected:
+                return rejected
 
 
 def _study(text: str | None) -> str | None:

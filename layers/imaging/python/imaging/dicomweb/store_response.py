@@ -12,6 +12,8 @@ from imaging.model.links import Links
 from imaging.pipeline.store_instance import Stored
 
 PRIVATE_CREATOR = "IMAGING INGESTION"
+VALUES_BREAK_THEIR_VR = 0xB007
+"""Table I.2-1: the Data Set did not match the constraints of the SOP Class."""
 
 Attributes: TypeAlias = dict[str, dict[str, Any]]
 
@@ -19,7 +21,8 @@ Attributes: TypeAlias = dict[str, dict[str, Any]]
 def store_response(outcomes: Sequence[Stored | Rejected], links: Links) -> Response:
     """Tell what became of each instance, in the order of the request.
 
-    200 if all were stored, 202 if some, 409 if none: Table 10.5.3-1.
+    200 if all were stored, 202 if there is something to say of some, 409 if
+    none was stored: Table 10.5.3-1.
     """
     stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
@@ -35,14 +38,20 @@ def store_response(outcomes: Sequence[Stored | Rejected], links: Links) -> Respo
                 {
                     **_reference(instance.sop_class_uid, instance.key.sop_instance_uid),
                     "00081190": _attribute("UR", links.instance(instance.key)),
+                    **_warning(instance),
                 }
                 for instance in stored
             ],
         ),
         **_sequence("0008119A", [_failure(failure) for failure in nameless]),
     }
-    failure = HTTPStatus.ACCEPTED if stored else HTTPStatus.CONFLICT
-    return Response(failure if refused else HTTPStatus.OK, {"Content-Type": DICOM_JSON}, json_bytes(module))
+    if not stored:
+        status = HTTPStatus.CONFLICT
+    elif refused or any(instance.broken for instance in stored):
+        status = HTTPStatus.ACCEPTED
+    else:
+        status = HTTPStatus.OK
+    return Response(status, {"Content-Type": DICOM_JSON}, json_bytes(module))
 
 
 def _retrieve_url(stored: Sequence[Stored], links: Links) -> dict[str, Any]:
@@ -62,6 +71,26 @@ def _failure(failure: Rejected) -> Attributes:
         "00090010": _attribute("LO", PRIVATE_CREATOR),
         "00091001": _attribute("UT", str(failure)),
     }
+
+
+def _warning(instance: Stored) -> Attributes:
+    """What was stored as it came and will not be found by: Warning Reason, and the attributes in question."""
+    if not instance.broken:
+        return {}
+    return {
+        "00081196": _attribute("US", VALUES_BREAK_THEIR_VR),
+        **_sequence("00741048", [_selector(path) for path in instance.broken]),
+    }
+
+
+def _selector(path: str) -> Attributes:
+    """The Selector Attribute Macro, PS3.3 Table 10-20; items of sequences count from 1."""
+    *above, tag = path.split("/")
+    selector = {"00720026": _attribute("AT", tag)}
+    if above:
+        selector["00720052"] = _attribute("AT", *above[::2])
+        selector["00741057"] = _attribute("IS", *(int(item) + 1 for item in above[1::2]))
+    return selector
 
 
 def _uids(failure: Rejected) -> tuple[str, str]:

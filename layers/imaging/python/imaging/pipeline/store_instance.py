@@ -1,12 +1,14 @@
 """Stage 1: take an instance, whichever door it comes through."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import BinaryIO
 
-from imaging.dicom.header import BytesSource, Header, read_header
+from imaging.dicom.broken_values import broken_values
+from imaging.dicom.byte_source import sha256_from, source_of
+from imaging.dicom.header import Header, read_header
 from imaging.dicom.pixel_data import check_pixel_data
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey
@@ -18,6 +20,7 @@ from imaging.settings import OtherBytes, Space, space_named
 CONTENT_TYPE = "application/dicom"
 
 _ROUNDS = 5
+_LARGEST_LOOKED_THROUGH_BYTES = 1024 * 1024  # of a larger file the sequences are left to indexing: they may be endless
 
 
 class Outcome(StrEnum):
@@ -32,22 +35,31 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Stored:
-    """An instance that is durable."""
+    """An instance that is durable.
+
+    Attributes
+    ----------
+    broken
+        Where its values break their VR, as `imaging.dicom.broken_values` names
+        them; they are stored as they came and not indexed.
+    """
 
     key: InstanceKey
     sop_class_uid: str
     outcome: Outcome
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Received:
-    """An instance that can be stored, with its file's bytes untouched."""
+    """An instance that can be stored, with its file's bytes untouched; see `Stored`."""
 
     key: InstanceKey
     sop_class_uid: str
-    part10: bytes
+    part10: bytes | BinaryIO
     data_set_bytes: int
     arrival: Arrival
+    broken: tuple[str, ...]
 
 
 class StoreInstance:
@@ -67,7 +79,7 @@ class StoreInstance:
     def __call__(
         self,
         space: str,
-        part10: bytes,
+        part10: bytes | BinaryIO,
         *,
         door: Door,
         calling_ae_title: str = "",
@@ -91,7 +103,7 @@ class StoreInstance:
     def receive(
         self,
         space: str,
-        part10: bytes,
+        part10: bytes | BinaryIO,
         *,
         door: Door,
         calling_ae_title: str = "",
@@ -102,7 +114,8 @@ class StoreInstance:
         Parameters
         ----------
         part10
-            A whole file, PS3.10 Section 7.
+            A whole file, PS3.10 Section 7. One that is not in memory is read by
+            pieces, and must stay open until it has been kept.
         study_instance_uid
             The study it must belong to, if the sender named one.
 
@@ -114,8 +127,8 @@ class StoreInstance:
             go with it; `NO_SUCH_SPACE`.
         """
         space_named(self._spaces, space)
-        source = BytesSource(part10)
-        header = read_header(source, keep_sequences=False)
+        source = source_of(part10)
+        header = read_header(source, keep_sequences=source.size_bytes <= _LARGEST_LOOKED_THROUGH_BYTES)
         try:
             _check_names(header, door)
             if study_instance_uid not in {None, header.study_instance_uid}:
@@ -123,16 +136,16 @@ class StoreInstance:
             check_pixel_data(source, header)
         except Rejected as rejected:
             raise _naming(rejected, header.sop_class_uid, header.sop_instance_uid) from rejected
-        data_set = memoryview(part10)[header.data_set_offset :]
         return Received(
             key=InstanceKey.checked(
                 space, header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid
             ),
             sop_class_uid=header.sop_class_uid,
             part10=part10,
-            data_set_bytes=len(data_set),
+            data_set_bytes=source.size_bytes - header.data_set_offset,
+            broken=tuple(broken_values(header)),
             arrival=Arrival(
-                data_set_digest=hashlib.sha256(data_set).hexdigest(),
+                data_set_digest=sha256_from(source, header.data_set_offset),
                 transfer_syntax_uid=header.transfer_syntax_uid,
                 door=door,
                 stored_at=self._clock(),
@@ -197,22 +210,15 @@ class StoreInstance:
 
     def _holds_data_set_of(self, received: Received, current: StoredObject) -> bool:
         """Compare with an object that no door of ours wrote; its data set is read only if the size is right."""
+        stored = ObjectSource(self._objects, received.key, current, b"")
         try:
-            header = read_header(ObjectSource(self._objects, received.key, current, b""), keep_sequences=False)
+            header = read_header(stored, keep_sequences=False)
         except Rejected:
             return False
-        if current.size_bytes - header.data_set_offset != received.data_set_bytes:
-            return False
-        found = self._objects.read(
-            received.key.space,
-            received.key.object_key,
-            first=header.data_set_offset,
-            version_id=current.version_id,
-        )
-        digest = hashlib.sha256(found[1]).hexdigest() if found else ""
-        return (digest, header.transfer_syntax_uid) == (
-            received.arrival.data_set_digest,
-            received.arrival.transfer_syntax_uid,
+        return (
+            header.transfer_syntax_uid == received.arrival.transfer_syntax_uid
+            and current.size_bytes - header.data_set_offset == received.data_set_bytes
+            and sha256_from(stored, header.data_set_offset) == received.arrival.data_set_digest
         )
 
 
@@ -238,4 +244,4 @@ def _naming(rejected: Rejected, sop_class_uid: str, sop_instance_uid: str) -> Re
 
 
 def _stored(received: Received, outcome: Outcome) -> Stored:
-    return Stored(received.key, received.sop_class_uid, outcome)
+    return Stored(received.key, received.sop_class_uid, outcome, received.broken)

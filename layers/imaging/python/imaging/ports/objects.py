@@ -1,9 +1,9 @@
 """Objects in the spaces' buckets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,22 @@ class ObjectStore(Protocol):
     """
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
-        """Write unless the key is taken; the new version id, or None if it is."""
+        """Write unless the key is taken; the new version id, or None if it is.
+
+        A file is written from its beginning, a long one without being held in memory.
+        """
 
     def put_if_unchanged(
-        self, space: str, object_key: str, body: bytes, *, etag: str, metadata: Mapping[str, str], content_type: str
+        self,
+        space: str,
+        object_key: str,
+        body: bytes | BinaryIO,
+        *,
+        etag: str,
+        metadata: Mapping[str, str],
+        content_type: str,
     ) -> str | None:
         """Write a further version over the one with `etag`; None if that is no longer the current one."""
 
@@ -64,6 +74,9 @@ class ObjectStore(Protocol):
 
     def delete(self, space: str, object_key: str) -> None:
         """Remove the current version, by a delete marker; nothing to remove is fine."""
+
+    def delete_all(self, space: str, object_keys: Sequence[str]) -> None:
+        """Remove the current version of each, by delete markers; when it fails, some may be removed."""
 
 
 class ObjectListing(Protocol):

@@ -1,0 +1,94 @@
+"""Puts of any size, on a bucket of the embedded AWS."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import boto3
+import pytest
+
+from imaging.aws import clients
+from imaging.aws.multipart_upload import PART_BYTES
+from imaging.aws.s3_objects import S3Objects
+from imaging.errors import Unavailable
+from imaging.settings import OtherBytes, Space
+from infra.local.embedded_aws.process import EmbeddedAws
+
+KEY = "studies/1.2.1/series/1.2.2/instances/1.2.3.dcm"
+LONG = random.Random(1).randbytes(2 * PART_BYTES + 4321)
+SHORT = LONG[:100]
+
+
+@pytest.fixture
+def bucket(embedded_aws: EmbeddedAws) -> Iterator[str]:
+    clients.client.cache_clear()
+    name = f"space-{uuid.uuid4().hex}"
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    yield name
+    clients.client.cache_clear()
+
+
+@pytest.fixture
+def objects(bucket: str) -> S3Objects:
+    return S3Objects({"main": Space("main", bucket, "MAIN", OtherBytes.REPLACE, "")})
+
+
+def put(objects: S3Objects, body: Any, **metadata: str) -> str | None:
+    return objects.put_if_absent("main", KEY, body, metadata=metadata, content_type="application/dicom")
+
+
+def replace(objects: S3Objects, body: Any, etag: str) -> str | None:
+    return objects.put_if_unchanged("main", KEY, body, etag=etag, metadata={}, content_type="application/dicom")
+
+
+def uploads(bucket: str) -> list[Any]:
+    return boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+
+
+@pytest.mark.parametrize("content", [b"", SHORT, LONG[:PART_BYTES], LONG], ids=len)
+def test_a_file_arrives_whole_with_its_metadata(objects: S3Objects, content: bytes) -> None:
+    version_id = put(objects, BytesIO(content), door="stow-rs")
+    found = objects.read("main", KEY)
+    assert found
+    stored, body = found
+    assert body == content
+    assert (stored.version_id, stored.size_bytes, stored.metadata) == (version_id, len(content), {"door": "stow-rs"})
+
+
+@pytest.mark.parametrize("content", [SHORT, LONG], ids=["short", "long"])
+def test_a_file_is_not_put_over_another(objects: S3Objects, bucket: str, content: bytes) -> None:
+    assert put(objects, b"first")
+    assert put(objects, BytesIO(content)) is None
+    assert objects.read("main", KEY)[1] == b"first"
+    assert uploads(bucket) == []
+
+
+@pytest.mark.parametrize("content", [SHORT, LONG], ids=["short", "long"])
+def test_a_file_is_put_over_the_version_that_was_seen_only(objects: S3Objects, bucket: str, content: bytes) -> None:
+    put(objects, b"first")
+    seen = objects.head("main", KEY)
+    assert replace(objects, BytesIO(content), seen.etag)
+    assert replace(objects, BytesIO(content), seen.etag) is None
+    objects.delete("main", KEY)
+    assert replace(objects, BytesIO(content), seen.etag) is None
+    assert uploads(bucket) == []
+
+
+def test_what_could_not_be_put_whole_is_aborted(
+    objects: S3Objects, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3")
+
+    def refuse_the_second(params: dict[str, Any], **_: Any) -> None:
+        if params["url"].find("partNumber=2") >= 0:
+            params["headers"]["Content-MD5"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+
+    s3.meta.events.register("before-call.s3.UploadPart", refuse_the_second)
+    with pytest.raises(Unavailable):
+        put(objects, BytesIO(LONG))
+    assert uploads(bucket) == []
+    assert objects.head("main", KEY) is None
