@@ -1,8 +1,11 @@
 """What a store request carries, one instance after the other; PS3.18 Section 10.5.1."""
 
+import shutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
+from imaging.dicom.bare_data_set import missing_beginning
+from imaging.dicom.byte_source import FileSource
 from imaging.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART
 from imaging.dicomweb.metadata_request import MetadataAssembly
 from imaging.dicomweb.multipart import Part, media_type, read_parts, spool
@@ -54,9 +57,22 @@ def instances_of(headers: Mapping[str, str], body: Iterable[bytes]) -> Generator
     is_empty = True
     for instance in instances:
         is_empty = False
-        yield instance
+        yield instance if isinstance(instance, Rejected) else _from_its_beginning(instance)
     if is_empty:
         raise Rejected(RejectReason.MALFORMED_REQUEST, "The request holds no instance.")
+
+
+def _from_its_beginning(content: BinaryIO) -> BinaryIO:
+    """The file itself, or one that begins as a file has to."""
+    beginning = missing_beginning(FileSource(content))
+    if not beginning:
+        return content
+    whole = spool()
+    with content:
+        content.seek(0)
+        whole.write(beginning)
+        shutil.copyfileobj(content, whole)
+    return whole
 
 
 def _single(body: Iterable[bytes]) -> Iterator[BinaryIO | Rejected]:

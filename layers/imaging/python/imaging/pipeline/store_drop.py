@@ -1,5 +1,7 @@
 """Bulk drop: an object under ``incoming/`` takes the way of every other instance."""
 
+from imaging.dicom.bare_data_set import missing_beginning
+from imaging.dicom.byte_source import BytesSource
 from imaging.errors import Rejected, RejectReason
 from imaging.model.instance import Door
 from imaging.pipeline.store_instance import Stored, StoreInstance
@@ -73,4 +75,7 @@ class StoreDrop:
                 f"The object is larger than the {megabytes} MB that a drop may have; send it by C-STORE.",
             )
         found = self._objects.read(space, object_key, version_id=dropped.version_id)
-        return self._store(space, found[1], door=Door.BULK_DROP) if found else None
+        if not found:
+            return None
+        _, body = found
+        return self._store(space, missing_beginning(BytesSource(body)) + body, door=Door.BULK_DROP)
