@@ -1,7 +1,12 @@
 import json
+from collections.abc import Generator
 from typing import Any
 
-from imaging.dicomweb.metadata_response import with_absolute_addresses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.dicomweb.message import json_bytes
+from imaging.dicomweb.metadata_response import metadata_array, with_absolute_addresses
 from imaging.model.links import Links
 
 LINKS = Links("https://imaging.example.org")
@@ -14,13 +19,29 @@ INSTANCE = "https://imaging.example.org/spaces/main/studies/1/series/1.2/instanc
 
 
 def completed(**elements: Any) -> dict[str, Any]:
-    (data_set,) = json.loads(with_absolute_addresses("main", json.dumps([UIDS | elements]).encode(), LINKS))
-    return {tag: data_set[tag] for tag in elements}
+    (run,) = with_absolute_addresses("main", json_bytes(UIDS | elements), LINKS)
+    return {tag: json.loads(run)[tag] for tag in elements}
+
+
+def joined(*runs: bytes) -> bytes:
+    def given() -> Generator[bytes, None, None]:
+        yield from runs
+
+    return b"".join(metadata_array("main", given(), LINKS))
 
 
 def test_leaves_metadata_without_bulk_data_as_it_is() -> None:
-    data_sets = b'[ {"00080005": {"vr": "CS"}} ]'
-    assert with_absolute_addresses("main", data_sets, LINKS) is data_sets
+    run = b'{"00080005":{"vr":"CS"}},{"00080005":{"vr":"CS"}}'
+    (left,) = with_absolute_addresses("main", run, LINKS)
+    assert left is run
+
+
+def test_joins_runs_to_one_array() -> None:
+    without, with_bulk_data = json_bytes(UIDS), json_bytes(UIDS | {"t": {"vr": "OW", "BulkDataURI": "bulkdata/t"}})
+    body = joined(without, b",".join([with_bulk_data, without, with_bulk_data]), without)
+    assert body == json_bytes(json.loads(body))
+    assert ["t" in data_set for data_set in json.loads(body)] == [False, True, False, True, False]
+    assert joined() == b"[]"
 
 
 def test_completes_an_address_below_the_instance() -> None:
@@ -38,6 +59,12 @@ def test_completes_addresses_inside_sequences() -> None:
     }
 
 
-def test_a_text_that_only_mentions_bulk_data_stays() -> None:
-    text = {"vr": "LT", "Value": ['see "BulkDataURI"']}
-    assert completed(t=text) == {"t": text}
+@given(text=st.text('":\\,BulkDataURI', max_size=60) | st.just('see "BulkDataURI":"bulkdata/1"'))
+def test_a_text_that_only_mentions_bulk_data_stays(text: str) -> None:
+    mentioning = {"vr": "LT", "Value": [text]}
+    element = {"vr": "OW", "BulkDataURI": "bulkdata/b"}
+    assert completed(a=mentioning, b=element, c=mentioning) == {
+        "a": mentioning,
+        "b": {"vr": "OW", "BulkDataURI": f"{INSTANCE}/bulkdata/b"},
+        "c": mentioning,
+    }

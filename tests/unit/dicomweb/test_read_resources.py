@@ -14,8 +14,17 @@ from pydicom.dataset import Dataset
 
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
-from imaging.reading import retrieve_metadata
-from tests.archive import Archive
+from imaging.dicomweb.read_resources import ReadResources
+from imaging.errors import Unavailable
+from imaging.model.links import Links
+from imaging.pipeline.revision_archive import RevisionArchive
+from imaging.reading import json_array, retrieve_metadata
+from imaging.reading.read_history import ReadHistory
+from imaging.reading.retrieve_instances import RetrieveInstances
+from imaging.reading.retrieve_metadata import RetrieveMetadata
+from imaging.reading.search_catalogue import SearchCatalogue
+from imaging.settings import OtherBytes, Space
+from tests.archive import BASE_ADDRESS, Archive
 from tests.manifest_table import create_manifest_table
 
 MULTIPART = 'multipart/related; type="application/dicom"'
@@ -316,17 +325,15 @@ class TestMetadata:
         assert zipped.headers["Content-Encoding"] == "gzip"
         assert gzip.decompress(zipped.body) == plain.body
 
-    def test_over_the_limit_is_refused_with_what_to_ask_instead(
-        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_over_the_limit_is_refused_with_what_to_ask_instead(self, archive: Archive) -> None:
         for number in range(3):
-            archive.store("1", f"1.{number}", f"1.{number}.1")
-        whole = len(archive.get("studies/1/metadata").body)
-        monkeypatch.setattr(retrieve_metadata, "MAX_METADATA_BYTES", whole - 1)
-        refused = archive.get("studies/1/metadata")
+            archive.store("1", f"1.{number}", f"1.{number}.1", ImageComments="x" * 8000)
+        series = len(archive.get("studies/1/series/1.1/metadata").body)
+        read = reading(archive, max_body_bytes=2 * series)
+        refused = read(Request(f"/spaces/{archive.space}/studies/1/metadata"))
         assert refused.status == 413
         assert "by series" in sentence(refused)
-        assert archive.get("studies/1/series/1.1/metadata").status == 200
+        assert read(Request(f"/spaces/{archive.space}/studies/1/series/1.1/metadata")).status == 200
 
     def test_accepts_json_alone(self, archive: Archive) -> None:
         archive.store("1", "1.1", "1.1.1")
@@ -334,6 +341,52 @@ class TestMetadata:
         refused = archive.get("studies/1/metadata", accept='multipart/related; type="application/dicom+xml"')
         assert refused.status == 406
         assert "application/dicom+json" in sentence(refused)
+
+
+class TestWithoutALimit:
+    def test_metadata_is_the_same_in_as_many_pieces_as_it_takes(
+        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for series in ("1.1", "1.2"):
+            archive.put_all([archive.key("1", series, f"{series}.{number}") for number in range(25)])
+        archive.store("1", "1.2", "1.2.99", EncapsulatedDocument=bytes(8192), ImageComments="x" * 20_000)
+        monkeypatch.setattr(retrieve_metadata, "MAX_PIECE_BYTES", 100)
+        monkeypatch.setattr(json_array, "MAX_RUN_CHARACTERS", 3000)
+        for _ in ("unfinished", "finished"):
+            for path in TestMetadata.PATHS[:2]:
+                whole = archive.get(f"{path}/metadata")
+                plain = without_limit(archive, f"{path}/metadata")
+                zipped = without_limit(archive, f"{path}/metadata", accept_encoding="gzip")
+                assert plain.stream is not None
+                assert zipped.stream is not None
+                assert b"".join(plain.stream) == whole.body
+                assert gzip.decompress(b"".join(zipped.stream)) == whole.body
+                assert len(json.loads(whole.body)) == (51 if path == "studies/1" else 25)
+            if archive.get("studies/1/revisions").body == b"[]":
+                archive.finalize("1")
+
+    def test_a_study_over_the_limit_is_streamed(self, archive: Archive) -> None:
+        stored = archive.store("1", "1.1", "1.1.1", PixelData=bytes(MAX_BODY_BYTES))
+        response = without_limit(archive, "studies/1", accept=MULTIPART)
+        assert response.stream is not None
+        assert stored in b"".join(response.stream)
+        assert without_limit(archive, "studies/1", is_head=True).stream is None
+
+    def test_metadata_that_lost_an_object_fails_before_it_begins_or_cuts_the_body(self, archive: Archive) -> None:
+        keys = [archive.key("1", "1.1", f"1.1.{number}") for number in range(99)]
+        archive.put_all(keys, ImageComments="x" * 5000)
+        archive.store("1", "1.2", "1.2.1", ImageComments=" ".join(uuid4().hex for _ in range(500)))
+        (spilled,) = [key for key in archive.objects.keys(archive.space) if key.endswith(".json.gz")]
+        archive.objects.delete(archive.space, spilled)
+        assert without_limit(archive, "studies/1/series/1.2/metadata").status == 503
+        response = without_limit(archive, "studies/1/metadata")
+        assert response.stream is not None
+        with pytest.raises(Unavailable):
+            list(response.stream)
+
+    @pytest.mark.parametrize("path", ["studies/9", "studies/9/metadata", "studies/1/series/9/metadata"])
+    def test_what_is_not_there_is_404(self, three_studies: Archive, path: str) -> None:
+        assert without_limit(three_studies, path).status == 404
 
 
 class TestHistory:
@@ -451,6 +504,24 @@ class TestAnyRequest:
         assert response.status in (200, 204, 400, 404, 406)
         if response.status >= 400:
             assert sentence(response).endswith(".")
+
+
+def reading(archive: Archive, *, max_body_bytes: int | None) -> ReadResources:
+    return ReadResources(
+        {archive.space: Space(archive.space, "bucket", "MAIN", OtherBytes.REPLACE, "")},
+        Links(BASE_ADDRESS),
+        search=SearchCatalogue(archive.catalogue, archive.catalogue),
+        retrieve=RetrieveInstances(archive.catalogue, archive.objects, archive.objects),
+        metadata=RetrieveMetadata(archive.catalogue, archive.objects),
+        history=ReadHistory(archive.catalogue, RevisionArchive(archive.objects)),
+        max_body_bytes=max_body_bytes,
+    )
+
+
+def without_limit(archive: Archive, path: str, *, is_head: bool = False, **headers: str) -> Response:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = Request(f"/spaces/{archive.space}/{path}", headers=names, is_head=is_head)
+    return reading(archive, max_body_bytes=None)(request)
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> list[str]:

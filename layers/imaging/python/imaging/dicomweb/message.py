@@ -1,13 +1,14 @@
 """A request and its response, whatever carries them."""
 
-import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from imaging.dicomweb.stream import Pieces, Stream, gathered, zipped
 from imaging.errors import Rejected, RejectReason
 
 # Lambda answers with 6 MB at most, in which the body is base64 (4 characters for 3 bytes) between
@@ -20,7 +21,7 @@ _GZIP_ACCEPTED = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNOREC
 
 @dataclass(frozen=True)
 class Request:
-    """A GET.
+    """A GET, or a HEAD.
 
     Attributes
     ----------
@@ -30,11 +31,14 @@ class Request:
         Names and values of the query, decoded, in order.
     headers
         By lower-case name.
+    is_head
+        Nobody will read the body; what it costs to fetch can be saved.
     """
 
     path: str
     parameters: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_head: bool = False
 
     @property
     def accept(self) -> str:
@@ -50,11 +54,20 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """Status, headers and body, ready for whatever carries them."""
+    """Status, headers and body, ready for whatever carries them.
+
+    Attributes
+    ----------
+    headers
+        With Content-Length where there is a `stream` of a known length.
+    stream
+        In place of `body` when that may be of any size.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    stream: Stream | None = None
 
 
 def json_bytes(content: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
@@ -63,28 +76,53 @@ def json_bytes(content: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
 
 
 def json_response(
-    request: Request, media_type: str, body: bytes, headers: Mapping[str, str], *, narrower: str
+    request: Request,
+    media_type: str,
+    content: bytes | Pieces,
+    headers: Mapping[str, str],
+    *,
+    narrower: str,
+    max_body_bytes: int | None = MAX_BODY_BYTES,
 ) -> Response:
-    """A JSON body, compressed for clients that can read that.
+    """JSON, compressed for clients that can read that.
 
     Parameters
     ----------
+    content
+        Whole, or in pieces; a response without a limit sends pieces as a stream.
     narrower
         How to ask for less, the end of a sentence.
+    max_body_bytes
+        What the process that answers can send; None: anything.
 
     Raises
     ------
     Rejected
-        `TOO_LARGE` if it is over `MAX_BODY_BYTES` even so.
+        `TOO_LARGE` if it is over `max_body_bytes` even so.
     """
     headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding", **headers}
-    if request.accepts_gzip and len(body) >= _GZIP_FROM_BYTES:
-        body = gzip.compress(body, mtime=0)
+    content = (piece for piece in (content,)) if isinstance(content, bytes) else content
+    stream = Stream(content, at_least=_GZIP_FROM_BYTES)
+    if len(stream.first) < _GZIP_FROM_BYTES:  # that is all of it
+        return Response(HTTPStatus.OK, headers, stream.first)
+    if request.accepts_gzip:
         headers["Content-Encoding"] = "gzip"
-    if len(body) > MAX_BODY_BYTES:
-        compress = "" if request.accepts_gzip else "send Accept-Encoding: gzip, or "
-        raise Rejected(RejectReason.TOO_LARGE, f"The answer is over {MAX_BODY_BYTES} bytes; {compress}{narrower}.")
-    return Response(HTTPStatus.OK, headers, body)
+        stream = Stream(zipped(stream))
+    if max_body_bytes is None and not request.is_head:
+        return Response(HTTPStatus.OK, headers, stream=Stream(gathered(stream)))
+    if max_body_bytes is None:
+        stream.close()
+        return Response(HTTPStatus.OK, headers)
+    body = bytearray()
+    with closing(stream):
+        for piece in stream:
+            body += piece
+            if len(body) > max_body_bytes:
+                compress = "" if request.accepts_gzip else "send Accept-Encoding: gzip, or "
+                raise Rejected(
+                    RejectReason.TOO_LARGE, f"The answer is over {max_body_bytes} bytes; {compress}{narrower}."
+                )
+    return Response(HTTPStatus.OK, headers, bytes(body))
 
 
 def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,11 +6,11 @@ from functools import partial
 from http import HTTPStatus
 
 from imaging.dicomweb.media_types import DICOM_JSON, JSON, choose, instance_forms
-from imaging.dicomweb.message import Request, Response, error_response, json_bytes, json_response
-from imaging.dicomweb.metadata_response import with_absolute_addresses
+from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response, json_bytes, json_response
+from imaging.dicomweb.metadata_response import metadata_array
 from imaging.dicomweb.path import INSTANCE, SERIES, STUDY, Names, criteria_of, target_of
 from imaging.dicomweb.query import parse_query
-from imaging.dicomweb.retrieve_response import retrieve_response
+from imaging.dicomweb.retrieve_response import RetrieveResponse
 from imaging.dicomweb.search_response import Wanted, search_result
 from imaging.dicomweb.status import http_status
 from imaging.errors import Rejected, RejectReason, Unavailable
@@ -29,7 +29,14 @@ MAX_RESULTS_OF_A_STUDY = 5_000  # a whole series or study is asked for without a
 
 
 class ReadResources:
-    """Answers requests; whatever carries them translates to `Request` and from `Response`."""
+    """Answers requests; whatever carries them translates to `Request` and from `Response`.
+
+    Parameters
+    ----------
+    max_body_bytes
+        What a response can hold. None: instances and metadata of any size, as
+        streams, nothing refused as too large and nothing redirected.
+    """
 
     def __init__(
         self,
@@ -40,6 +47,7 @@ class ReadResources:
         retrieve: RetrieveInstances,
         metadata: RetrieveMetadata,
         history: ReadHistory,
+        max_body_bytes: int | None = MAX_BODY_BYTES,
     ) -> None:
         self._spaces = spaces
         self._links = links
@@ -47,6 +55,8 @@ class ReadResources:
         self._retrieve_instances = retrieve
         self._retrieve_metadata = metadata
         self._read_history = history
+        self._retrieve_response = RetrieveResponse(retrieve, links, max_body_bytes)
+        self._json = partial(json_response, max_body_bytes=max_body_bytes)
         routes: dict[str, Callable[[Request, Names], Response]] = {
             "studies": partial(self._search, Level.STUDY),
             "series": partial(self._search, Level.SERIES),
@@ -100,30 +110,30 @@ class ReadResources:
         headers = {"Warning": ", ".join(warnings)} if warnings else {}
         if not results:
             return Response(HTTPStatus.NO_CONTENT, headers)
-        return json_response(request, media_type, json_bytes(results), headers, narrower="page with limit and offset")
+        return self._json(request, media_type, json_bytes(results), headers, narrower="page with limit and offset")
 
     def _retrieve(self, request: Request, names: Names) -> Response:
         target = target_of(names)
         forms = instance_forms(request.accept, is_single_instance=target.instance is not None)
-        return retrieve_response(self._retrieve_instances, self._retrieve_instances.find(target), forms, self._links)
+        return self._retrieve_response(request, self._retrieve_instances.find(target), forms)
 
     def _metadata(self, request: Request, names: Names) -> Response:
         media_type = choose(request.accept, (DICOM_JSON, JSON))
-        data_sets = self._retrieve_metadata(target_of(names))
-        body = with_absolute_addresses(names["space"], data_sets, self._links)
-        return json_response(request, media_type, body, {}, narrower="retrieve it by series or by instance")
+        runs = self._retrieve_metadata(target_of(names))
+        content = metadata_array(names["space"], runs, self._links)
+        return self._json(request, media_type, content, {}, narrower="retrieve it by series or by instance")
 
     def _history(self, request: Request, names: Names) -> Response:
         media_type = choose(request.accept, (JSON,))
         entries = self._read_history.entries(target_of(names).study)
-        return json_response(request, media_type, json_bytes(entries), {}, narrower="read it revision by revision")
+        return self._json(request, media_type, json_bytes(entries), {}, narrower="read it revision by revision")
 
     def _revision(self, request: Request, names: Names) -> Response:
         media_type = choose(request.accept, (JSON,))
         if not re.fullmatch("[0-9]{1,8}", names["number"]):
             raise Rejected(RejectReason.MALFORMED_REQUEST, "A revision is a number, counted from 1.")
         revision = self._read_history.revision(target_of(names).study, int(names["number"]))
-        return json_response(request, media_type, json_bytes(document_of(revision)), {}, narrower="read the history")
+        return self._json(request, media_type, json_bytes(document_of(revision)), {}, narrower="read the history")
 
 
 def _warnings(page: Page) -> list[str]:

@@ -1,0 +1,57 @@
+"""Conditional and partial requests of one instance; RFC 9110 Sections 13 and 14."""
+
+import re
+from http import HTTPStatus
+
+from imaging.dicomweb.message import Request, Response, error_response
+from imaging.model.instance import Instance
+
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)
+_MAX_DIGITS = 18  # of a position; longer ones are beyond any object
+
+
+def entity_tag(instance: Instance) -> str:
+    """A strong validator: the bytes of an object version never change."""
+    return f'"{instance.version_id}"'
+
+
+def precondition_response(request: Request, tag: str) -> Response | None:
+    """The answer if `If-Match` or `If-None-Match` forbid to send the instance, Section 13.2.2."""
+    asked = request.headers
+    if "if-match" in asked and not _names(asked["if-match"], tag):
+        return error_response(
+            HTTPStatus.PRECONDITION_FAILED, "The instance is another version than If-Match names; leave the header out."
+        )
+    if "if-none-match" in asked and _names(asked["if-none-match"].replace("W/", ""), tag):  # weakly, Section 13.1.2
+        return Response(HTTPStatus.NOT_MODIFIED, {"ETag": tag, "Vary": "Accept"})
+    return None
+
+
+def range_asked(request: Request, tag: str, size_bytes: int) -> tuple[int, int] | None:
+    """First and last byte of the one range asked for; None to send the whole.
+
+    A last byte before the first means that the range cannot be satisfied
+    (416). Several ranges, other units, a method other than GET and another
+    version than `If-Range` names are sent the whole, Sections 14.2 and 13.1.5.
+    """
+    match = _RANGE.fullmatch(request.headers.get("range", ""))
+    if request.is_head or not match or request.headers.get("if-range", tag).strip() != tag:
+        return None
+    first, last = match.groups()
+    if not first and not last:
+        return None
+    if not first:  # so many of the last bytes
+        return max(0, size_bytes - _position(last)), size_bytes - 1 if _position(last) else -1
+    if last and _position(last) < _position(first):
+        return None  # not valid, Section 14.1.1
+    if _position(first) >= size_bytes:
+        return size_bytes, -1
+    return _position(first), min(_position(last) if last else size_bytes, size_bytes - 1)
+
+
+def _position(digits: str) -> int:
+    return int(digits[-_MAX_DIGITS:]) if len(digits.lstrip("0")) <= _MAX_DIGITS else 10**_MAX_DIGITS
+
+
+def _names(condition: str, tag: str) -> bool:
+    return condition.strip() == "*" or tag in (one.strip() for one in condition.split(","))
