@@ -1,0 +1,1 @@
+"""The gateway: STOW-RS and WADO-RS with bodies of any size, a process of its own."""
