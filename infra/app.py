@@ -18,6 +18,7 @@ from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
 from infra.stacks.dimse import DimseStack
 from infra.stacks.fhir import FhirStack
+from infra.stacks.gateway import GatewayStack
 from infra.stacks.pipeline import PipelineStack
 
 _LINT_IGNORES = {
@@ -72,6 +73,17 @@ def build_app(configuration: Configuration, outdir: str, dependencies: Path | No
         )
     if configuration.dimse:
         DimseStack(app, "ImagingDimse", configuration, data.archive, dimse=configuration.dimse, env=env)
+    if configuration.gateway:
+        GatewayStack(
+            app,
+            "ImagingGateway",
+            configuration,
+            data.archive,
+            gateway=configuration.gateway,
+            api_host=api.host,
+            public_base_address=api.public_base_address,
+            env=env,
+        )
     for stack in app.node.children:
         if isinstance(stack, Stack):
             stack.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": list(_LINT_IGNORES)}}}

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.dimse_config import DimseConfiguration
+from infra.domain_config import DomainConfiguration
 from infra.fhir_config import FhirConfiguration
+from infra.gateway_config import NEEDS_AN_ISSUER, GatewayConfiguration
 from infra.section import HTTP_ADDRESS, ConfigurationError, Section
 from infra.space_config import SpaceConfiguration
 
@@ -12,25 +14,6 @@ PLACEHOLDER_ACCOUNT = "123456789012"
 """Stands in the templates when neither the configuration nor the CLI names an account: AWS's own example."""
 
 _LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922)
-
-
-@dataclass(frozen=True)
-class DomainConfiguration:
-    """An own domain name of the API, and its certificate in the deployment's region."""
-
-    name: str
-    certificate_arn: str
-
-    @classmethod
-    def of(cls, values: object) -> "DomainConfiguration":
-        """Read ``imaging.domain``."""
-        section = Section("imaging.domain", values, cls.__dataclass_fields__)
-        return cls(
-            name=section.text("name", pattern=r"[a-z0-9-]+(\.[a-z0-9-]+)+", must="a domain name"),
-            certificate_arn=section.text(
-                "certificate_arn", pattern="arn:[^:]+:acm:.+", must="an ACM certificate's ARN"
-            ),
-        )
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,9 @@ class Configuration:
         The run on this machine: its own wheels in place of the dependency
         layer, and the only one that may do without authorisation.
     public_base_address
-        What absolute addresses start with; empty for the API's own.
+        What absolute addresses start with; empty for the distribution's or the API's own.
+    domain
+        Of the API.
     quiet_seconds
         How long a study must be quiet before a revision is made.
     api_authorization
@@ -66,6 +51,7 @@ class Configuration:
     api_authorization: str
     fhir: FhirConfiguration | None
     dimse: DimseConfiguration | None
+    gateway: GatewayConfiguration | None
     index_concurrency: int
     alarm_email: str
     log_retention_days: int
@@ -112,12 +98,13 @@ class Configuration:
                 pattern=f"|{HTTP_ADDRESS}",
                 must="an http(s) address without a slash at the end",
             ),
-            domain=DomainConfiguration.of(section.value("domain")) if "domain" in section else None,
+            domain=DomainConfiguration.of("imaging.domain", section.value("domain")) if "domain" in section else None,
             quiet_seconds=section.number("quiet_seconds", 30, least=1, most=86400),
             spaces=tuple(SpaceConfiguration.of(f"imaging.spaces[{n}]", space) for n, space in enumerate(spaces)),
             api_authorization=section.choice("api_authorization", "iam", ("iam", "none")),
             fhir=FhirConfiguration.of(section.value("fhir")),
             dimse=DimseConfiguration.of(section.value("dimse", {})),
+            gateway=GatewayConfiguration.of(section.value("gateway")),
             index_concurrency=section.number("index_concurrency", 10, least=2, most=1000),
             alarm_email=section.text("alarm_email", "", pattern=r"|[^@\s]+@[^@\s]+", must="an e-mail address"),
             log_retention_days=section.number("log_retention_days", 90, least=1, most=max(_LOG_RETENTION_DAYS)),
@@ -126,6 +113,8 @@ class Configuration:
             raise section.error("log_retention_days", f"one of {', '.join(map(str, _LOG_RETENTION_DAYS))}")
         if configured.api_authorization == "none" and not local:
             raise section.error("api_authorization", "'iam': only the local run does without authorisation")
+        if configured.gateway and not local:
+            raise ConfigurationError(NEEDS_AN_ISSUER)
         for attribute in ("name", "ae_title"):
             if len({getattr(space, attribute) for space in configured.spaces}) < len(configured.spaces):
                 raise ConfigurationError(f"imaging.spaces must have each {attribute} only once.")

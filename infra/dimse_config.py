@@ -1,12 +1,10 @@
 """The DIMSE endpoint: the settings below ``imaging.dimse``."""
 
-import ipaddress
 from dataclasses import dataclass
 
+from infra.fargate_config import is_network, task_size, vpc_cidr
 from infra.section import Section
 
-# What Fargate offers, by the units of CPU: least and most.
-_MEMORY_MIB = {256: (512, 2048), 512: (1024, 4096), 1024: (2048, 8192), 2048: (4096, 16384), 4096: (8192, 30720)}
 _AWS_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
 
 
@@ -79,33 +77,21 @@ class DimseConfiguration:
         """Read ``imaging.dimse``; None if it is not enabled."""
         section = Section("imaging.dimse", values, {"enabled", *cls.__dataclass_fields__})
         peers = section.texts("peer_cidrs", must="networks such as 10.0.0.0/8")
-        if not all(_is_network(peer, least=1, most=32) for peer in peers):
+        if not all(is_network(peer, least=1, most=32) for peer in peers):
             raise section.error(
                 "peer_cidrs", "a list of networks such as 10.0.0.0/8, and none may be the whole internet"
             )
-        cidr = section.text("cidr", "10.111.12.0/24")
-        if not _is_network(cidr, least=16, most=26):
-            raise section.error("cidr", "a network of 64 to 65536 addresses such as 10.111.12.0/24")
-        cpu = section.number("cpu", 512, least=256, most=4096)
-        if cpu not in _MEMORY_MIB:
-            raise section.error("cpu", f"one of {', '.join(map(str, _MEMORY_MIB))}")
-        least, most = _MEMORY_MIB[cpu]
+        cidr = vpc_cidr(section, "10.111.12.0/24")
+        cpu, memory_mib = task_size(section, default_cpu=512)
         configured = cls(
             port=section.number("port", 11112, least=1, most=65535),
             peer_cidrs=peers,
             cidr=cidr,
             internet_facing=section.flag("internet_facing", default=False),
             cpu=cpu,
-            memory_mib=section.number("memory_mib", 2 * least, least=least, most=most),
+            memory_mib=memory_mib,
             tasks=section.number("tasks", 1, least=1, most=100),
             max_associations=section.number("max_associations", 20, least=1, most=1000),
             vpc=VpcConfiguration.of(section.value("vpc")) if "vpc" in section else None,
         )
         return configured if section.flag("enabled", default=True) else None
-
-
-def _is_network(text: str, *, least: int, most: int) -> bool:
-    try:
-        return least <= ipaddress.IPv4Network(text).prefixlen <= most
-    except ValueError:
-        return False

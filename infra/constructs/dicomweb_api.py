@@ -1,4 +1,4 @@
-"""The DICOMweb root of every space, as a REST API in front of two functions."""
+"""The DICOMweb root of every space, as a REST API in front of three functions."""
 
 import json
 
@@ -37,7 +37,7 @@ _ACCESS_LOG = {
 
 
 class DicomwebApi(Construct):
-    """``/spaces/{space}/…``: POST stores, GET and HEAD read.
+    """``/spaces/{space}/…``: POST stores, GET and HEAD read, DELETE deletes.
 
     Bodies pass as they are, whatever their media type, in base64 between API
     Gateway and the function.
@@ -76,9 +76,14 @@ class DicomwebApi(Construct):
         """What the API is reached under, without a slash at the end."""
         # Not `self.api.url`: that waits for the stage, which waits for the functions, which are
         # told this address.
-        return f"https://{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}/{STAGE}"
+        return f"https://{self.host}/{STAGE}"
 
-    def serve(self, *, store: lambda_.IFunction, read: lambda_.IFunction) -> None:
+    @property
+    def host(self) -> str:
+        """Where API Gateway serves the API."""
+        return f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
+
+    def serve(self, *, store: lambda_.IFunction, read: lambda_.IFunction, delete: lambda_.IFunction) -> None:
         """Route to the functions."""
         space = self.api.root.add_resource("spaces").add_resource("{space}")
         below = space.add_resource("{proxy+}")
@@ -88,6 +93,7 @@ class DicomwebApi(Construct):
             resource.add_method("GET", reading)
             resource.add_method("HEAD", reading)
         below.add_method("POST", apigateway.LambdaIntegration(store, allow_test_invoke=False))
+        below.add_method("DELETE", apigateway.LambdaIntegration(delete, allow_test_invoke=False))
 
     def _answer_as_json(self) -> None:
         for name, kind, error in (

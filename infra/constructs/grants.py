@@ -128,6 +128,40 @@ def search_retrieve(archive: Archive) -> Grants:
     ]
 
 
+def gateway(archive: Archive) -> Grants:
+    """Store and read as the two functions do, bodies of any size: an upload in parts that fails is taken back."""
+    return [
+        may.objects(
+            archive,
+            "studies/*",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+        ),
+        may.missing_keys(archive),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def delete_instances(archive: Archive) -> Grants:
+    """Put delete markers on instances, nothing else; hide their rows, and look whether any are seen still."""
+    return [
+        may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:DeleteObject", "s3:GetObject"),
+        may.missing_keys(archive),
+        may.table(
+            archive,
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ),
+        may.key(archive, "kms:Decrypt"),
+    ]
+
+
 def publish_study(archive: Archive) -> Grants:
     """Read revisions, and remember which has reached FHIR."""
     return [

@@ -51,7 +51,7 @@ class StorageSpace(Construct):
             server_access_logs_prefix=f"{configuration.name}/",
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=[
-                s3.LifecycleRule(id="incomplete-uploads", abort_incomplete_multipart_upload_after=Duration.days(7)),
+                s3.LifecycleRule(id="incomplete-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
                 # What was dropped has been stored under studies/ since; nobody needs the copy.
                 s3.LifecycleRule(
                     id="dropped",

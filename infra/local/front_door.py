@@ -3,17 +3,35 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from infra.local.edge_function.event import viewer_request
+from infra.local.edge_function.process import EdgeFunction, EdgeFunctionFailed
 from infra.local.limits import API_GATEWAY_BODY_BYTES, LAMBDA_PAYLOAD_BYTES, fits_in_an_answer, largest_body_bytes
-from infra.local.relay import answer_content, as_answered, backend_client, request_body, request_target, send
+from infra.local.relay import (
+    answer_content,
+    as_answered,
+    backend_client,
+    request_body,
+    request_target,
+    send,
+    stream,
+    streamed,
+)
+
+ROUTING_RULE = Path(__file__).parents[1] / "constructs" / "choose_origin.js"
+GATEWAY = "gateway"
+"""The origin's id in the routing rule."""
+
+GATEWAY_TIMEOUT_SECONDS = 120.0
+"""The longest that CloudFront waits for an origin."""
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TOO_LARGE_TO_STORE = (
@@ -36,6 +54,8 @@ class Backends:
         The FHIR server, ``http://host:port``.
     api
         The deployed API's stage; None before there is one.
+    gateway
+        The streaming gateway, ``http://host:port``; None for a deployment without one.
     parts
         Tells for each part of the system whether it is up.
     ready
@@ -45,17 +65,19 @@ class Backends:
     fhir: str
     parts: Callable[[], Mapping[str, bool]]
     api: str | None = None
+    gateway: str | None = None
     ready: bool = False
 
 
 def front_door(backends: Backends) -> Starlette:
     """Make the application."""
-    client = backend_client()
+    client, routing = backend_client(), EdgeFunction(ROUTING_RULE)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with client:
             yield
+        await routing.stop()
 
     async def health(_: Request) -> Response:
         parts = backends.parts()
@@ -64,14 +86,20 @@ def front_door(backends: Backends) -> Starlette:
         return JSONResponse(body, 200 if status == "ok" else 503)
 
     async def spaces(request: Request) -> Response:
+        target = request_target(request)
         if backends.api is None:
             return failure(503, "The system is starting; try again when /health answers 200.")
-        target = httpx.URL(backends.api).raw_path + request_target(request)
+        if backends.gateway and await routing.origin_of(viewer_request(request)) == GATEWAY:
+            return await stream(client, request, backends.gateway, target, GATEWAY_TIMEOUT_SECONDS)
+        return await api(request, backends.api, target)
+
+    async def api(request: Request, stage: str, target: bytes) -> Response:
+        target = httpx.URL(stage).raw_path + target
         limit = largest_body_bytes(target, request.headers.raw)
         body = await request_body(request, limit)
         if body is None:
             return failure(413, TOO_LARGE_TO_STORE.format(limit=limit))
-        answer = await send(client, request, backends.api, target, body)
+        answer = await send(client, request, stage, target, body)
         content = await answer_content(answer, LAMBDA_PAYLOAD_BYTES)
         if content is None or not fits_in_an_answer(
             content, answer.headers.get("content-type", ""), answer.headers.get("content-encoding", "")
@@ -84,7 +112,7 @@ def front_door(backends: Backends) -> Starlette:
         if body is None:
             return failure(413, "The local FHIR server takes at most 10 MB in one request.")
         answer = await send(client, request, backends.fhir, request_target(request), body)
-        return as_answered(answer, StreamingResponse(answer.aiter_raw(), background=BackgroundTask(answer.aclose)))
+        return streamed(answer)
 
     routes: list[tuple[str, Callable[[Request], Awaitable[Response]], list[str]]] = [
         ("/health", health, ["GET"]),
@@ -95,7 +123,12 @@ def front_door(backends: Backends) -> Starlette:
     app = Starlette(
         routes=[Route(path, endpoint, methods=methods) for path, endpoint, methods in routes],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _http_failure, httpx.TransportError: _unreachable, ClientDisconnect: _gone},
+        exception_handlers={
+            HTTPException: _http_failure,
+            httpx.TransportError: _unreachable,
+            ClientDisconnect: _gone,
+            EdgeFunctionFailed: _not_routed,
+        },
     )
     app.router.redirect_slashes = False
     return app
@@ -117,6 +150,10 @@ async def _unreachable(_: Request, failed: Exception) -> Response:
     if isinstance(failed, httpx.TimeoutException):
         return failure(504, "The system did not answer in time; try again.")
     return failure(503, "A part of the system is not running; /health tells which.")
+
+
+async def _not_routed(_: Request, __: Exception) -> Response:
+    return failure(503, "The routing rule does not run; try again.")
 
 
 async def _gone(_: Request, __: Exception) -> Response:

@@ -3,9 +3,10 @@
 from urllib.parse import unquote
 
 import httpx
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 # RFC 9110 Section 7.6.1: these speak of one connection, not of the message.
 _HOP_BY_HOP = {
@@ -65,6 +66,39 @@ async def send(client: httpx.AsyncClient, request: Request, origin: str, target:
         request.method, origin, headers=headers, content=body or None, extensions={"target": target}
     )
     return await client.send(outgoing, stream=True)
+
+
+async def stream(
+    client: httpx.AsyncClient, request: Request, origin: str, target: bytes, timeout_seconds: float
+) -> Response:
+    """Pass the request on while it comes in, and the answer while it comes back; neither is ever held.
+
+    Who leaves early ends the request to the backend too, and a backend that
+    breaks off its answer breaks off ours.
+
+    Parameters
+    ----------
+    timeout_seconds
+        How long the backend may neither take nor send anything.
+    """
+    headers = [(name, value) for name, value in _end_to_end(request.headers.raw) if name != b"host"]
+    framed = {b"content-length", b"transfer-encoding"} & {name.lower() for name, _ in request.headers.raw}
+    outgoing = client.build_request(
+        request.method,
+        origin,
+        headers=headers,
+        content=request.stream() if framed else None,  # without a Content-Length it goes out in chunks
+        timeout=timeout_seconds,
+        extensions={"target": target},
+    )
+    answer = await client.send(outgoing, stream=True)
+    return streamed(answer)
+
+
+def streamed(answer: httpx.Response) -> Response:
+    """Give a backend's answer back as it comes in."""
+    response = StreamingResponse(answer.aiter_raw(), background=BackgroundTask(answer.aclose))
+    return as_answered(answer, response)
 
 
 async def answer_content(answer: httpx.Response, limit: int) -> bytes | None:

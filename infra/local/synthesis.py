@@ -31,6 +31,7 @@ def local_context(settings: Settings) -> dict[str, Any]:
             "public_base_address": settings.front,
             "quiet_seconds": settings.quiet_seconds,
             "fhir": {"base_url": settings.fhir},
+            "gateway": {},
         }
     }
 

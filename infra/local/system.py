@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
-from infra.local import dimse_process, fhir_process
+from infra.local import dimse_process, fhir_process, gateway_process
 from infra.local.embedded_aws.deploy import Outputs, deploy
 from infra.local.embedded_aws.process import EmbeddedAws
 from infra.local.endpoints import endpoints, operator_environment
@@ -21,8 +21,9 @@ from infra.local.settings import HOST, Settings
 from infra.local.state_directory import ENDPOINTS, OPERATOR, StateDirectory
 from infra.local.synthesis import Synthesis
 
-DIMSE, FRONT_DOOR, FHIR, AWS = "DIMSE endpoint", "front door", "FHIR server", "embedded AWS"
-PARTS = (DIMSE, FRONT_DOOR, FHIR, AWS)
+DIMSE, FRONT_DOOR, GATEWAY = "DIMSE endpoint", "front door", "gateway"
+FHIR, AWS = "FHIR server", "embedded AWS"
+PARTS = (DIMSE, FRONT_DOOR, GATEWAY, FHIR, AWS)
 """In the order in which they stop: the doors first, and what keeps the state last."""
 _SIGNAL_ARRIVES_SECONDS = 0.5
 
@@ -48,8 +49,13 @@ class System:
         self._aws = EmbeddedAws(settings.aws_port, settings.state_dir)
         _use_embedded_aws(self._aws.client_environment)
         self._fhir_port = any_free_port()
+        self._gateway_port = any_free_port()
         self._started: dict[str, Part] = {}
-        self._backends = Backends(fhir=f"http://{HOST}:{self._fhir_port}", parts=self._running)
+        self._backends = Backends(
+            fhir=f"http://{HOST}:{self._fhir_port}",
+            gateway=f"http://{HOST}:{self._gateway_port}",
+            parts=self._running,
+        )
 
     def start(self) -> dict[str, Any]:
         """Start everything and bring back what a crash may have taken; returns the endpoints.
@@ -105,9 +111,12 @@ class System:
             self._aws.snapshot()
         with step("starting the FHIR server"):
             fhir_process.wait_ready(fhir, self._fhir_port)
-        self._backends.api = _stage_address(self._aws.endpoint_url, outputs["ImagingApi"]["ApiUrl"])
-        with step("starting the DIMSE endpoint"):
+        with step("starting the gateway and the DIMSE endpoint"):
+            gateway = gateway_process.start(self._gateway_port, self._log_file(GATEWAY))
+            self._started[GATEWAY] = gateway
             self._started[DIMSE] = dimse_process.start(self._settings, self._log_file(DIMSE))
+            gateway_process.wait_ready(gateway, self._gateway_port)
+        self._backends.api = _stage_address(self._aws.endpoint_url, outputs["ImagingApi"]["ApiUrl"])
         with step("comparing S3 with the manifest, taking up work that was left"):
             self._state.publish(OPERATOR, {**operator_environment(outputs), **self._aws.client_environment})
             reconcile(self._state.path, self._log_file("reconcile"))

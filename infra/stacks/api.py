@@ -1,4 +1,4 @@
-"""The DICOMweb API: one function stores, one reads."""
+"""The DICOMweb API: one function stores, one reads, one deletes."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _TIMEOUT = Duration.seconds(28)
 
 
 class ApiStack(Stack):
-    """REST API, `store_instance` and `search_retrieve`."""
+    """REST API, `store_instance`, `search_retrieve` and `delete_instances`."""
 
     def __init__(
         self,
@@ -30,8 +30,11 @@ class ApiStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         dicomweb = DicomwebApi(self, "Dicomweb", configuration, key=archive.key)
+        self.host = dicomweb.host
+        gateway = configuration.gateway
         self.public_base_address = (
             configuration.public_base_address
+            or (gateway and gateway.domain and f"https://{gateway.domain.name}")
             or (configuration.domain and f"https://{configuration.domain.name}")
             or dicomweb.address
         )
@@ -49,6 +52,13 @@ class ApiStack(Stack):
                 "search_retrieve",
                 grants=grants.search_retrieve(archive),
                 environment={**environment, "MANIFEST_TABLE": archive.table.table_name},
+                timeout=_TIMEOUT,
+                memory_mib=1024,
+            ),
+            delete=processes.add(
+                "delete_instances",
+                grants=grants.delete_instances(archive),
+                environment={"SPACES": archive.spaces_setting, "MANIFEST_TABLE": archive.table.table_name},
                 timeout=_TIMEOUT,
                 memory_mib=1024,
             ),

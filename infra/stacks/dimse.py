@@ -38,9 +38,6 @@ class DimseStack(Stack):
                 "DIMSE_BIND_ADDRESS": "0.0.0.0",
                 "DIMSE_MAX_ASSOCIATIONS": str(dimse.max_associations),
                 "DIMSE_MAX_OBJECT_BYTES": str(dimse.max_object_bytes),
-                "POWERTOOLS_SERVICE_NAME": "dimse",
-                "POWERTOOLS_METRICS_NAMESPACE": "ImagingIngestion",
-                "AWS_SDK_UA_APP_ID": "imaging-dimse",
             },
             key=archive.key,
         )

@@ -1,5 +1,6 @@
 """Deployments that the tests look at, each synthesised once."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,10 +13,11 @@ import pytest
 
 from infra.app import build_app, context
 from infra.config import Configuration
+from infra.gateway_config import GatewayConfiguration
 from tests.infra.synthesised import Synthesised
 
 ROOT = Path(__file__).parents[2]
-Synthesise = Callable[[str, dict[str, Any]], Synthesised]
+Synthesise = Callable[..., Synthesised]
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +33,11 @@ def synthesise(tmp_path_factory, own_settings) -> Synthesise:
     (dependencies / "python").mkdir()
     (dependencies / "python" / "one_module.py").touch()
 
-    def synthesised(name: str, settings: dict[str, Any]) -> Synthesised:
+    def synthesised(name: str, settings: dict[str, Any], *, gateway: dict[str, Any] | None = None) -> Synthesised:
         folder = tmp_path_factory.mktemp(name)
         configuration = Configuration.of({**own_settings, **settings}, {})
+        # Past the check that a deployment has no gateway yet.
+        configuration = dataclasses.replace(configuration, gateway=GatewayConfiguration.of(gateway))
         build_app(configuration, str(folder), dependencies).synth()
         return Synthesised(folder)
 
@@ -42,7 +46,7 @@ def synthesise(tmp_path_factory, own_settings) -> Synthesise:
 
 @pytest.fixture(scope="session")
 def deployed(synthesise) -> Synthesised:
-    """As most will deploy it, in a region that is not the local run's; the twin of `local`."""
+    """The twin of `local`, in another region."""
     return synthesise(
         "deployed",
         {
@@ -51,6 +55,7 @@ def deployed(synthesise) -> Synthesised:
             "public_base_address": "https://imaging.example.org",
             "fhir": {"base_url": "https://fhir.example.org/r4"},
         },
+        gateway={},
     )
 
 
@@ -67,6 +72,14 @@ def full(synthesise) -> Synthesised:
             "fhir": {"create_healthlake": True},
             "alarm_email": "imaging@example.org",
             "dimse": {"internet_facing": True, "peer_cidrs": ["192.0.2.0/24"], "port": 104, "tasks": 2},
+        },
+        gateway={
+            "domain": {
+                "name": "dicomweb.example.org",
+                "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/4567",
+            },
+            "tasks": 2,
+            "spool_gib": 50,
         },
     )
 
@@ -108,6 +121,7 @@ def local(tmp_path_factory, own_settings) -> Synthesised:
         "api_authorization": "none",
         "public_base_address": "https://imaging.example.org",
         "fhir": {"base_url": "https://fhir.example.org/r4"},
+        "gateway": {},
     }
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     subprocess.run(

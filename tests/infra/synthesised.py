@@ -57,6 +57,11 @@ class Synthesised:
                 yield name, statement
 
 
+def of_stack(name: str, resources: dict[str, Resource]) -> list[Resource]:
+    """Those of one stack."""
+    return [resource for path, resource in resources.items() if path.startswith(f"{name}/")]
+
+
 def as_list(value: Any) -> list[Any]:
     """IAM writes a list of one as the one."""
     return value if isinstance(value, list) else [value]

@@ -82,9 +82,47 @@ def test_takes_an_existing_network():
     assert dimse.vpc.task_subnet_ids == ("subnet-0123abcd",)
 
 
+def test_has_no_gateway_unless_it_is_configured():
+    assert read().gateway is None
+    assert read(gateway="none").gateway is None
+
+
+def test_the_local_run_has_a_gateway():
+    gateway = read(gateway={"spool_gib": 40, "tasks": 6}, local=True).gateway
+
+    assert gateway
+    assert (gateway.spool_gib, gateway.tasks, gateway.most_tasks) == (40, 6, 6)
+
+
+def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
+    with pytest.raises(ConfigurationError) as raised:
+        read(gateway={})
+
+    sentence = str(raised.value)
+    assert sentence.startswith("imaging.gateway must be 'none': ")
+    assert "OIDC issuer" in sentence
+    assert "SigV4" in sentence
+
+
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
+        ({"gateway": {"spool_gib": 20}}, "imaging.gateway.spool_gib"),
+        ({"gateway": {"spool_gib": 201}}, "imaging.gateway.spool_gib"),
+        ({"gateway": {"cpu": 1000}}, "imaging.gateway.cpu"),
+        ({"gateway": {"memory_mib": 1024}}, "imaging.gateway.memory_mib"),
+        ({"gateway": {"tasks": 3, "most_tasks": 2}}, "imaging.gateway.most_tasks"),
+        ({"gateway": {"cidr": "10.0.0.0/8"}}, "imaging.gateway.cidr"),
+        ({"gateway": {"port": 80}}, "imaging.gateway.port"),
+        ({"gateway": "yes"}, "imaging.gateway"),
+        (
+            {
+                "gateway": {
+                    "domain": {"name": "i.example.org", "certificate_arn": "arn:aws:acm:eu-west-1:1:certificate/0"}
+                }
+            },
+            "imaging.gateway.domain.certificate_arn",
+        ),
         ({"quiet_second": 3}, "imaging.quiet_second"),
         ({"quiet_seconds": "30"}, "imaging.quiet_seconds"),
         ({"quiet_seconds": 0}, "imaging.quiet_seconds"),

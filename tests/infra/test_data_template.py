@@ -60,7 +60,7 @@ def test_what_is_no_longer_needed_expires(full):
         if "AccessLogs" in name:
             assert rules["retention"]["ExpirationInDays"] == 90
         else:
-            assert rules["incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+            assert rules["incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
             assert rules["dropped"]["Prefix"] == "incoming/"
             assert not any("Expiration" in key for key in rules["incomplete-uploads"])
 

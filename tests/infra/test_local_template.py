@@ -46,7 +46,7 @@ def test_differs_from_the_deployed_one_in_what_is_named_and_nothing_else(local, 
     found = Counter(explain(*difference) for difference in differences(read(local, *LOCAL), read(deployed, *DEPLOYED)))
 
     assert found == {
-        "authorisation": 5,  # one for each method of the API
+        "authorisation": 6,  # one for each method of the API
         "dependency layer": 3,  # one for each stack with functions
         "quiet seconds": 5,  # three functions, the timer, the operators' command
     }

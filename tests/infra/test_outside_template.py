@@ -2,13 +2,20 @@
 
 import re
 
-from tests.infra.synthesised import as_list, flat
+from tests.infra.synthesised import as_list, flat, of_stack
 
 
 def test_callers_of_the_api_are_authorised_by_iam(full):
     methods = full.properties("AWS::ApiGateway::Method")
 
-    assert sorted(method["HttpMethod"] for method in methods.values()) == ["GET", "GET", "HEAD", "HEAD", "POST"]
+    assert sorted(method["HttpMethod"] for method in methods.values()) == [
+        "DELETE",
+        "GET",
+        "GET",
+        "HEAD",
+        "HEAD",
+        "POST",
+    ]
     assert {method["AuthorizationType"] for method in methods.values()} == {"AWS_IAM"}
 
 
@@ -25,13 +32,16 @@ def test_the_api_is_traced_throttled_and_logs_no_query(full):
     assert "querystring" not in logged.lower()
 
 
-def test_addresses_start_with_the_domain_where_there_is_one(full, existing):
-    assert full.process("search_retrieve")["Environment"]["Variables"]["PUBLIC_BASE_ADDRESS"] == (
-        "https://imaging.example.org"
-    )
+def test_addresses_start_with_the_domain_where_there_is_one(full, existing, synthesise):
+    def base_address(deployment):
+        return deployment.process("search_retrieve")["Environment"]["Variables"]["PUBLIC_BASE_ADDRESS"]
+
+    domain = {"name": "api.example.org", "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0123"}
+    assert base_address(full) == "https://dicomweb.example.org"
+    assert base_address(synthesise("own_domain", {"domain": domain})) == "https://api.example.org"
     [domain] = full.properties("AWS::ApiGateway::DomainName").values()
     assert domain["SecurityPolicy"] == "TLS_1_2"
-    of_the_api = flat(existing.process("search_retrieve")["Environment"]["Variables"]["PUBLIC_BASE_ADDRESS"])
+    of_the_api = flat(base_address(existing))
     assert re.fullmatch(r'https://\{"Ref": ".+"\}\.execute-api\.us-east-1\..+/live', of_the_api)
 
 
@@ -84,17 +94,17 @@ def test_the_dimse_endpoint_admits_the_configured_networks_alone(full):
 
 def test_the_dimse_tasks_keep_nothing_and_have_no_public_address(full, existing):
     for deployment in (full, existing):
-        [task] = deployment.properties("AWS::ECS::TaskDefinition").values()
+        [task] = of_stack("ImagingDimse", deployment.properties("AWS::ECS::TaskDefinition"))
         [container] = task["ContainerDefinitions"]
-        [service] = deployment.properties("AWS::ECS::Service").values()
+        [service] = of_stack("ImagingDimse", deployment.properties("AWS::ECS::Service"))
         assert container["ReadonlyRootFilesystem"] is True
         assert container["StopTimeout"] == 120
         assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
 
 
 def test_the_dimse_load_balancer_is_public_only_if_asked(full, deployed):
-    [public] = full.properties("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
-    [private] = deployed.properties("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    [public] = of_stack("ImagingDimse", full.properties("AWS::ElasticLoadBalancingV2::LoadBalancer"))
+    [private] = of_stack("ImagingDimse", deployed.properties("AWS::ElasticLoadBalancingV2::LoadBalancer"))
 
     assert public["Scheme"] == "internet-facing"
     assert private["Scheme"] == "internal"

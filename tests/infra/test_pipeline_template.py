@@ -44,7 +44,7 @@ def test_alarms_tell_whoever_is_configured(full, deployed):
 def test_every_function_has_a_role_a_log_group_and_traces_of_its_own(full):
     functions = full.properties("AWS::Lambda::Function")
 
-    assert len({json.dumps(function["Role"]) for function in functions.values()}) == len(functions) == 8
+    assert len({json.dumps(function["Role"]) for function in functions.values()}) == len(functions) == 9
     assert len({json.dumps(function["LoggingConfig"]) for function in functions.values()}) == len(functions)
     for name, function in functions.items():
         assert function["TracingConfig"] == {"Mode": "Active"}, name

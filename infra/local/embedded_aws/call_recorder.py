@@ -1,4 +1,4 @@
-"""Which process called which part of AWS: the material of the permission test."""
+"""Which process called which part of AWS: the material of the permission test and of the bench."""
 
 import json
 import re
@@ -33,7 +33,8 @@ def install(file: Path) -> None:
     """Append one line of JSON to `file` for each call of a process of ours.
 
     A line has ``process``, ``service``, ``actions`` and ``resources``: the IAM
-    actions and, each at the same place, the ARN of what it was done to.
+    actions and, each at the same place, the ARN of what it was done to; and
+    ``sent_bytes`` and ``received_bytes``, the bodies as the process sees them.
     """
     dispatch = app._dispatch_service_request
     lock = threading.Lock()
@@ -41,20 +42,34 @@ def install(file: Path) -> None:
     async def record_and_dispatch(*request: object) -> object:
         call = Call(*request[:5])  # type: ignore[arg-type]
         caller = PROCESS_IN_USER_AGENT.search(call.headers.get("user-agent", ""))
-        if caller:
-            service = detect_service(call.method, call.path, call.headers, call.query)
-            needed = permissions(service, call)
-            line = {
-                "process": caller.group(1),
-                "service": service,
-                "actions": [action for action, _ in needed],
-                "resources": [resource for _, resource in needed],
-            }
+        if not caller:
+            return await dispatch(*request)
+        service = detect_service(call.method, call.path, call.headers, call.query)
+        needed = permissions(service, call)
+        line: dict[str, object] = {
+            "process": caller.group(1),
+            "service": service,
+            "actions": [action for action, _ in needed],
+            "resources": [resource for _, resource in needed],
+            "sent_bytes": len(call.body),
+            "received_bytes": 0,
+        }
+        try:
+            answer = await dispatch(*request)
+            line["received_bytes"] = _body_bytes(call.method, answer[2])
+        finally:
             with lock, file.open("a") as calls:
                 calls.write(json.dumps(line) + "\n")
-        return await dispatch(*request)
+        return answer
 
     app._dispatch_service_request = record_and_dispatch
+
+
+def _body_bytes(method: str, body: object) -> int:
+    """How many bytes the process gets to read: none of a HEAD, and none of ours asks for an endless answer."""
+    if method == "HEAD" or not isinstance(body, bytes | str):
+        return 0
+    return len(body.encode() if isinstance(body, str) else body)
 
 
 def permissions(service: str, call: Call) -> list[Permission]:

@@ -7,7 +7,15 @@ from pathlib import Path
 from ministack import app
 from ministack.services import lambda_svc
 
-from infra.local.embedded_aws import call_recorder, durable_rows, inert_resources, lambda_workers, queues, server
+from infra.local.embedded_aws import (
+    call_recorder,
+    durable_rows,
+    inert_resources,
+    lambda_workers,
+    object_files,
+    queues,
+    server,
+)
 from infra.local.embedded_aws.row_journal import RowJournal
 from infra.local.embedded_aws.snapshots import Snapshots
 from infra.local.embedded_aws.stream_delivery import StreamDelivery
@@ -40,6 +48,7 @@ def run(state: Path) -> None:
     durable_rows.journal_changes(journal)
     StreamDelivery(journal).install()
     queues.install()
+    object_files.install()
     inert_resources.register()
     lambda_workers.install(state / "layers")
     if "RECORD_CALLS" in os.environ:

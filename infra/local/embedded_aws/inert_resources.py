@@ -11,6 +11,9 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 INERT_TYPES = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": "one process is all there is",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "one process is all there is",
+    "AWS::CloudFront::VpcOrigin": "the front door is the way in",
     "AWS::EC2::FlowLog": "there is no network but loopback",
     "AWS::EC2::SecurityGroupEgress": "there is no network but loopback",
     "AWS::EC2::SecurityGroupIngress": "there is no network but loopback",

@@ -57,6 +57,26 @@ CALLS: list[tuple[str, Callable[[Any], object], list[tuple[str, str]]]] = [
         ],
     ),
     (
+        "s3",
+        lambda s3: s3.create_multipart_upload(Bucket="images", Key="studies/1/b.dcm"),
+        [("s3:PutObject", "arn:aws:s3:::images/studies/1/b.dcm")],
+    ),
+    (
+        "s3",
+        lambda s3: s3.upload_part(Bucket="images", Key="studies/1/b.dcm", UploadId="u", PartNumber=1, Body=b"x"),
+        [("s3:PutObject", "arn:aws:s3:::images/studies/1/b.dcm")],
+    ),
+    (
+        "s3",
+        lambda s3: s3.complete_multipart_upload(Bucket="images", Key="studies/1/b.dcm", UploadId="u"),
+        [("s3:PutObject", "arn:aws:s3:::images/studies/1/b.dcm")],
+    ),
+    (
+        "s3",
+        lambda s3: s3.abort_multipart_upload(Bucket="images", Key="studies/1/b.dcm", UploadId="u"),
+        [("s3:AbortMultipartUpload", "arn:aws:s3:::images/studies/1/b.dcm")],
+    ),
+    (
         "dynamodb",
         lambda db: db.batch_write_item(RequestItems={"rows": [{"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}]}),
         [("dynamodb:BatchWriteItem", TABLE_ARN)],

@@ -1,0 +1,42 @@
+import cf from 'cloudfront';
+
+// Which origin a request goes to: a CloudFront Function for viewer requests (runtime cloudfront-js-2.0).
+// The front door of the local run runs this very file.
+
+// The distribution's other origin; where it is not chosen, the request goes to the API.
+const GATEWAY = 'gateway';
+
+// Lambda takes 6 MB (6,291,456 bytes) as one event, the body in it as base64: this is 5,866,668 bytes of it,
+// which leaves more room for path and headers, each in it twice, than CloudFront lets through.
+const LARGEST_SMALL_BODY_BYTES = 4400000;
+
+// What may be of any size: a study, a series, an instance (PS3.18 Section 10.4.1.1.1) and the metadata of
+// a study or a series (Section 10.4.1.1.2). Frames, renderings and the metadata of an instance are not.
+const OF_ANY_SIZE = [
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?(\/metadata)?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+$/,
+];
+
+function handler(event) {
+    const request = event.request;
+    if (isStore(request) ? !isSmall(request.headers) : isLargeRead(request)) {
+        cf.selectRequestOriginById(GATEWAY);
+    }
+    return request;
+}
+
+function isStore(request) {
+    return request.method === 'POST';
+}
+
+// Transfer-Encoding overrides a Content-Length (RFC 9112 Section 6.3), and tells no size beforehand.
+function isSmall(headers) {
+    const length = headers['content-length'];
+    return !headers['transfer-encoding'] && !!length && /^[0-9]+$/.test(length.value)
+        && Number(length.value) <= LARGEST_SMALL_BODY_BYTES;
+}
+
+function isLargeRead(request) {
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    return reads && OF_ANY_SIZE.some((resource) => resource.test(request.uri));
+}

@@ -1,0 +1,113 @@
+"""One address for the API and the gateway: CloudFront, which caches nothing."""
+
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from constructs import Construct
+
+from infra.constructs.acknowledge import acknowledge
+from infra.constructs.dicomweb_api import STAGE
+from infra.domain_config import DomainConfiguration
+
+ROUTING_RULE = Path(__file__).with_name("choose_origin.js")
+GATEWAY = "gateway"
+"""The gateway's id among the origins, by which the routing rule chooses it."""
+
+
+class Distribution(Construct):
+    """A request goes to the API, unless the routing rule sends it to the gateway.
+
+    Parameters
+    ----------
+    api_host
+        Where API Gateway serves the API.
+    gateway
+        The gateway's load balancer.
+    domain
+        An own name; None for the one that CloudFront gives.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        api_host: str,
+        gateway: elbv2.IApplicationLoadBalancer,
+        domain: DomainConfiguration | None,
+    ) -> None:
+        super().__init__(scope, name)
+        rule = cloudfront.Function(
+            self,
+            "ChooseOrigin",
+            code=cloudfront.FunctionCode.from_file(file_path=str(ROUTING_RULE)),
+            runtime=cloudfront.FunctionRuntime.JS_2_0,
+            comment="Sends bodies that Lambda cannot carry to the gateway.",
+        )
+        api = origins.HttpOrigin(
+            api_host,
+            origin_path=f"/{STAGE}",
+            protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+            origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
+        )
+        streaming = origins.VpcOrigin.with_application_load_balancer(
+            gateway,
+            origin_id=GATEWAY,
+            protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
+            read_timeout=Duration.seconds(120),
+            keepalive_timeout=Duration.seconds(60),  # shorter than the load balancer's own
+        )
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment="DICOMweb of the imaging ingestion service.",
+            default_behavior=_as_it_is(api, rule),
+            # What makes the gateway one of the distribution's origins, so that the rule can choose it.
+            additional_behaviors={"/health": _as_it_is(streaming)},
+            domain_names=[domain.name] if domain else None,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn)
+            if domain
+            else None,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+        )
+        self._acknowledge(domain)
+
+    def _acknowledge(self, domain: DomainConfiguration | None) -> None:
+        acknowledge(self.distribution, "CFR1", "Images follow patients and readers; no country is shut out.")
+        acknowledge(
+            self.distribution,
+            "CFR2",
+            "Bodies are multipart DICOM, checked part by part; whoever opens the API to others adds a web ACL.",
+        )
+        acknowledge(
+            self.distribution,
+            "CFR3",
+            "CloudFront's log holds the query and so a PatientID; API Gateway and the gateway log each request.",
+        )
+        if domain is None:
+            acknowledge(
+                self.distribution, "CFR4", "The name that CloudFront gives comes with CloudFront's own TLS policy."
+            )
+
+
+def _as_it_is(origin: cloudfront.IOrigin, rule: cloudfront.IFunction | None = None) -> cloudfront.BehaviorOptions:
+    """Pass every request on and every answer back, nothing cached, nothing packed."""
+    return cloudfront.BehaviorOptions(
+        origin=origin,
+        function_associations=[
+            cloudfront.FunctionAssociation(function=rule, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST)
+        ]
+        if rule
+        else None,
+        allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+        cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+        # API Gateway knows itself by its own name alone.
+        origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+        viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+        compress=False,
+    )

@@ -1,0 +1,1 @@
+"""The routing rule's runtime: CloudFront Functions, as far as ours needs them, on the bundled Node."""
