@@ -1,22 +1,31 @@
 """A storage space for tests of reading: its manifest in the embedded DynamoDB, its bucket in memory."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
+from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Instance
 from imaging.model.links import Links
+from imaging.pipeline.compare_study import CompareStudy
+from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.ports.manifest import Change, InstanceIndex
 from imaging.reading.read_history import ReadHistory
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
@@ -35,6 +44,22 @@ class NoTimer:
         pass
 
 
+class SlowWriter:
+    """An index whose writes wait."""
+
+    def __init__(self, index: InstanceIndex) -> None:
+        self._index = index
+        self.has_read, self.may_write = threading.Event(), threading.Event()
+
+    def read_instance(self, key: InstanceKey) -> Instance | None:
+        return self._index.read_instance(key)
+
+    def record_changes(self, changes: Sequence[Change], at: datetime) -> list[Change]:
+        self.has_read.set()
+        assert self.may_write.wait(30)
+        return self._index.record_changes(changes, at)
+
+
 class Archive:
     """One space of its own, filled as stages 1 to 3 fill it and read as DICOMweb reads it."""
 
@@ -44,11 +69,12 @@ class Archive:
         self.clock = Clock()
         self.catalogue = DynamoDbCatalogue(table)
         fence, revisions = DynamoDbStudyFence(table), RevisionArchive(self.objects)
-        self._index = IndexInstance(self.objects, DynamoDbInstanceIndex(table), self.clock)
+        self.rows: InstanceIndex = DynamoDbInstanceIndex(table)
+        self._index = IndexInstance(self.objects, self.rows, self.clock)
         claims = count()
         self._finalize = FinalizeStudy(
             fence,
-            self.objects,
+            CompareStudy(self.objects, self.objects, self.rows, self.clock),
             revisions,
             SeriesMetadata(self.objects, fence),
             NoTimer(),
@@ -56,8 +82,11 @@ class Archive:
             clock=self.clock,
             new_claim=lambda: f"claim-{next(claims)}",
         )
+        self.spaces = {self.space: Space(self.space, "bucket", "MAIN", OtherBytes.REPLACE, "")}
+        self._deletions = DynamoDbStudyDeletions(table)
+        self.delete_resource = self.deleting(self.rows)
         self.read = ReadResources(
-            {self.space: Space(self.space, "bucket", "MAIN", OtherBytes.REPLACE, "")},
+            self.spaces,
             Links(BASE_ADDRESS),
             search=SearchCatalogue(self.catalogue, self.catalogue, max_rows_read=max_rows_read),
             retrieve=RetrieveInstances(self.catalogue, self.objects, self.objects),
@@ -85,7 +114,23 @@ class Archive:
         for key in keys:
             part10 = part10_instance(key, **attributes)
             self.objects.put(self.space, key.object_key, part10, stored_metadata(part10, self.clock()))
+        self.index_all(keys)
+
+    def index_all(self, keys: Sequence[InstanceKey]) -> None:
+        """Index what the bucket holds under these keys."""
         assert self._index(keys) == {}
+
+    @contextmanager
+    def slow_indexer(self, key: InstanceKey) -> Iterator[None]:
+        """Index an instance, and let the rest happen between its reading the object and its writing the row."""
+        slow = SlowWriter(self.rows)
+        indexer = threading.Thread(target=IndexInstance(self.objects, slow, self.clock), args=([key],))
+        indexer.start()
+        assert slow.has_read.wait(30)
+        yield
+        slow.may_write.set()
+        indexer.join(30)
+        assert not indexer.is_alive()
 
     def delete(self, study: str, series: str, instance: str) -> None:
         """Delete an instance and index that."""
@@ -93,10 +138,21 @@ class Archive:
         self.objects.delete(self.space, key.object_key)
         assert self._index([key]) == {}
 
-    def finalize(self, study: str) -> None:
-        """Write the study's next revision."""
+    def finalize(self, study: str, expected: Finalized = Finalized.REVISED) -> None:
+        """Write the study's next revision, or find that there is none to write."""
         outcome = self._finalize(StudyKey(self.space, study))
-        assert outcome is Finalized.REVISED, outcome
+        assert outcome is expected, outcome
+
+    def deleting(self, rows: InstanceIndex, **limits: Any) -> DeleteResource:
+        """DELETE, with limits or an index of its own."""
+        delete = DeleteInstances(
+            self.objects, self.objects, rows, self.catalogue, self._deletions, self.clock, **limits
+        )
+        return DeleteResource(self.spaces, delete)
+
+    def http_delete(self, path: str) -> Response:
+        """DELETE below the space; nobody indexes what it did."""
+        return self.delete_resource(f"/spaces/{self.space}/{path}")
 
     def get(self, path: str, *parameters: tuple[str, str], **headers: str) -> Response:
         """GET below the space; headers by name in snake case."""

@@ -93,6 +93,10 @@ class Client:
         """GET something below the key's study."""
         return self.http.get(f"{self.system.dicomweb(key.space)}/studies/{key.study_instance_uid}{below}")
 
+    def delete(self, key: InstanceKey, *, below_study: str = "") -> httpx.Response:
+        """DELETE the key's study, or what `below_study` names of it."""
+        return self.http.delete(f"{self.system.dicomweb(key.space)}/studies/{key.study_instance_uid}{below_study}")
+
     def revisions(self, key: InstanceKey) -> list[dict[str, Any]]:
         """The study's history; empty while it is not known."""
         answer = self.get(key, "/revisions")

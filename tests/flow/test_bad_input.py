@@ -64,7 +64,13 @@ def test_refuses_an_instance_of_another_study(client):
         ("GET", "/spaces/main/studies?StudyDate=yesterday", 400),
         ("GET", "/spaces/main/studies?limit=-1", 400),
         ("GET", "/nowhere", 404),
-        ("DELETE", f"/spaces/main/studies/{STUDY}", 403),
+        ("DELETE", f"/spaces/main/studies/{STUDY}", 404),
+        ("DELETE", f"/spaces/main/studies/{STUDY}/series/2.25.2/instances/2.25.3", 404),
+        ("DELETE", "/spaces/nowhere/studies/1.2", 404),
+        ("DELETE", "/spaces/main/studies", 404),
+        ("DELETE", f"/spaces/main/studies/{STUDY}/metadata", 404),
+        ("DELETE", "/spaces/main/studies/1.2.x", 400),
+        ("PUT", f"/spaces/main/studies/{STUDY}", 403),
     ],
 )
 def test_answers_a_bad_request_with_a_sentence(client, method, path, status):

@@ -66,3 +66,12 @@ def test_readme_names_what_the_embedded_aws_does_not_imitate(resource_type):
 def test_readme_links_to_files_that_exist():
     for target in re.findall(r"\]\(((?!http)[^)]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("file", sorted(set(re.findall(r"`(tests/[^`]+)`", CONFORMANCE))))
+def test_names_tests_that_exist(file):
+    assert (ROOT / file).is_file()
+
+
+def test_states_a_test_for_each_part_of_the_store_transaction():
+    assert all(tests.startswith("tests/") for _, _, tests in rows(CONFORMANCE, "what | as"))

@@ -1,6 +1,7 @@
 """DELETE as a client meets it, before anybody has indexed what it did."""
 
 import json
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -117,6 +118,46 @@ def test_what_an_indexer_writes_that_read_the_object_before_is_hidden_too(archiv
         assert place[1] not in uids(archive, f"{STUDY}/instances", "00080018")
 
 
+def test_an_instance_stored_again_and_deleted_again_is_hidden_from_a_slow_indexer_too(archive):
+    archive.delete("1", "1.1", "1.1.1")
+    key = archive.key("1", "1.1", "1.1.1")
+    again = part10_instance(key, PatientComments="again")
+    archive.objects.put(archive.space, key.object_key, again, stored_metadata(again, archive.clock()))
+
+    with archive.slow_indexer(key):
+        assert archive.http_delete(INSTANCE).status == 204
+
+    assert archive.get(INSTANCE).status == 404
+    assert uids(archive, f"{SERIES}/instances", "00080018") == ["1.1.2"]
+
+
+class StoresFirst:
+    """An index before whose first read somebody stores an instance, and has it indexed."""
+
+    def __init__(self, archive, *place):
+        self._archive = archive
+        self._place = place
+
+    def read_instance(self, key):
+        place, self._place = self._place, ()
+        if place:
+            self._archive.store(*place, PatientComments="again")
+        return self._archive.rows.read_instance(key)
+
+    def record_changes(self, changes, at):
+        return self._archive.rows.record_changes(changes, at)
+
+
+def test_an_instance_that_is_stored_between_the_marker_and_the_tombstone_stays(archive):
+    delete = archive.deleting(StoresFirst(archive, "1", "1.1", "1.1.1"))
+
+    assert delete(f"/spaces/{archive.space}/{INSTANCE}").status == 204
+
+    assert archive.get(INSTANCE).status == 200
+    assert uids(archive, f"{SERIES}/instances", "00080018") == ["1.1.1", "1.1.2"]
+    assert not archive.rows.read_instance(archive.key("1", "1.1", "1.1.1")).deleted
+
+
 def test_a_study_that_nobody_has_indexed_is_deleted_for_a_slow_indexer_too(table):
     archive = Archive(table)
     key = archive.key("1", "1.1", "1.1.1")
@@ -163,7 +204,6 @@ def test_the_finalizer_records_what_is_gone_and_lets_go_of_the_mark(archive):
 
 
 def test_the_mark_stays_while_what_was_stored_again_is_not_indexed(archive):
-    archive.finalize("1") if not found(archive, f"{STUDY}/revisions") else None
     archive.http_delete(INSTANCE)
     archive.http_delete(STUDY)
     key = archive.key("1", "1.1", "1.1.2")
@@ -232,6 +272,18 @@ def test_refuses_what_it_cannot_delete_in_a_sentence(archive, path, status):
     assert answer.status == status
     assert json.loads(answer.body)["error"].endswith(".")
     assert archive.get(STUDY).status == 200
+
+
+def test_a_delete_that_takes_too_long_says_how_far_it_came_and_goes_on_when_sent_again(archive):
+    # the clock goes on a second whenever it is looked at
+    delete = archive.deleting(archive.rows, time_limit=timedelta(seconds=3), at_a_time=1)
+
+    answer = delete(f"/spaces/{archive.space}/{STUDY}")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert json.loads(answer.body)["error"].startswith("2 of 3 instances are deleted")
+    assert delete(f"/spaces/{archive.space}/{STUDY}").status == 204
+    assert archive.get(STUDY).status == 404
 
 
 def test_a_store_that_does_not_answer_is_503_with_retry_after(archive):

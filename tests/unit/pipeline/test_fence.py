@@ -4,6 +4,7 @@ The manifest is the real one, DynamoDB's conditional writes included; S3 is a
 fake that behaves as S3 does, so that many orders can be tried.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,26 +16,33 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imaging.aws.clients import client
+from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
+from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import instance_partitions, study_partition, study_row_key, to_item
-from imaging.errors import Unavailable
+from imaging.errors import Rejected, Unavailable
 from imaging.model.events import Event
 from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Door
 from imaging.model.links import Links
 from imaging.model.revision import Revision
 from imaging.model.study import StudyState
 from imaging.pipeline.announce_change import AnnounceChange
+from imaging.pipeline.compare_study import CompareStudy
+from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.reconcile import Reconcile
 from imaging.pipeline.restore_study import RestoreStudy
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.pipeline.store_instance import StoreInstance
 from imaging.pipeline.sweep import Grace, Sweep
+from imaging.settings import OtherBytes, Space
 from tests.fakes import InMemoryObjects
 from tests.instances import part10_instance, stored_metadata
 from tests.interleaving import Actor, Stepwise, run_interleaved
@@ -65,11 +73,17 @@ class Bus:
         self.events += events
 
 
-class NothingListed:
-    """A bucket listed before anything was in it."""
+class ListsTheIndexed:
+    """A bucket that does not show what nobody has indexed, as one listed before that came."""
+
+    def __init__(self, objects: InMemoryObjects, fence: DynamoDbStudyFence, study: StudyKey) -> None:
+        self._objects = objects
+        self._fence = fence
+        self._study = study
 
     def keys(self, space: str, prefix: str) -> list[str]:
-        return []
+        indexed = {row.key.object_key for row in self._fence.read_instances(self._study) if not row.deleted}
+        return [key for key in self._objects.keys(space, prefix) if key in indexed]
 
 
 class NoTimer:
@@ -106,6 +120,10 @@ class World:
         study = self.study.study_instance_uid
         return InstanceKey(self.space, study, f"{study}.{series + 1}", f"{study}.{series + 1}.{instance + 1}")
 
+    @property
+    def keys(self) -> list[InstanceKey]:
+        return [self.key(place) for place in range(SERIES * INSTANCES_A_SERIES)]
+
     def put(self, place: int, content: int) -> None:
         key = self.key(place)
         part10 = part10_instance(key, PatientComments=f"content {content}")
@@ -120,9 +138,10 @@ class World:
 
     def finalize(self, actor: Actor | None = None, *, sees_queued: bool = True) -> FinalizeStudy:
         objects, fence = _of(actor, self.objects), _of(actor, self.fence)
+        listing = objects if sees_queued else ListsTheIndexed(self.objects, self.fence, self.study)
         return FinalizeStudy(
             fence,
-            objects if sees_queued else NothingListed(),
+            CompareStudy(objects, listing, _of(actor, DynamoDbInstanceIndex(self.table)), self.clock),
             RevisionArchive(objects),
             SeriesMetadata(objects, fence),
             NoTimer(),
@@ -130,6 +149,32 @@ class World:
             clock=self.clock,
             new_claim=lambda: uuid4().hex,
         )
+
+    def store(self, actor: Actor | None = None) -> StoreInstance:
+        spaces = {self.space: Space(self.space, "bucket", "MAIN", OtherBytes.REPLACE, "")}
+        return StoreInstance(_of(actor, self.objects), spaces, self.clock)
+
+    def erase(self, actor: Actor | None = None) -> DeleteInstances:
+        objects = _of(actor, self.objects)
+        return DeleteInstances(
+            objects,
+            objects,
+            _of(actor, DynamoDbInstanceIndex(self.table)),
+            _of(actor, DynamoDbCatalogue(self.table)),
+            _of(actor, DynamoDbStudyDeletions(self.table)),
+            self.clock,
+        )
+
+    def visible(self) -> dict[InstanceKey, str]:
+        """What a reader sees of the study: version ids, by every way there is to read."""
+        catalogue = DynamoDbCatalogue(self.table)
+        rows = {row.key: row.version_id for row in catalogue.read_instances(self.study)}
+        series = {one.series_instance_uid: one.instances for one in catalogue.read_series(self.study)}
+        assert series == Counter(key.series_instance_uid for key in rows)
+        for study in catalogue.read_studies([self.study]):
+            assert (study.series, study.instances) == (len(series), len(rows))
+        assert {row.key for row in catalogue.read_instances_at(self.keys)} == rows.keys()
+        return rows
 
     def sweep(self, actor: Actor | None = None) -> Sweep:
         pending = _of(actor, self.pending)
@@ -150,8 +195,7 @@ class World:
 
     def settle(self) -> None:
         """Deliver again all that at-least-once delivery would, until nothing is left to do."""
-        places = range(SERIES * INSTANCES_A_SERIES)
-        assert self.index()(self.key(place) for place in places) == {}
+        assert self.index()(self.keys) == {}
         outcomes = [self.finalize()(self.study) for _ in range(3)]
         assert outcomes[-1] is Finalized.NOTHING_OPEN, outcomes
         self.sweep()(Grace.of_seconds(-1))
@@ -201,6 +245,7 @@ def check_counts(world: World) -> None:
         return
     present = [row for row in rows if not row.deleted]
     assert study.state is StudyState.FINAL
+    assert not study.deletions, "a mark that nothing will remove"
     assert study.changes == sum(row.change_number for row in rows)
     assert study.instances == len(present)
     assert study.series == len({row.key.series_instance_uid for row in present})
@@ -290,6 +335,175 @@ def test_any_order_of_arrivals_finalizers_and_crashes_leaves_one_complete_histor
     check_history(world)
     check_counts(world)
     check_told(world)
+
+
+@dataclass
+class Deed:
+    """A store or a delete through a door, as its client saw it.
+
+    Attributes
+    ----------
+    ended
+        When it was acknowledged; None if that never came.
+    """
+
+    places: set[int]
+    is_delete: bool
+    began: int
+    ended: int | None = None
+
+
+@dataclass
+class Journal:
+    """Every store and delete, in an order of begins and ends that all agree on."""
+
+    deeds: list[Deed] = field(default_factory=list)
+    moments: Iterator[int] = field(default_factory=count)
+
+    def begin(self, places: set[int], *, is_delete: bool) -> Deed:
+        self.deeds.append(Deed(places, is_delete, next(self.moments)))
+        return self.deeds[-1]
+
+    def end(self, deed: Deed) -> None:
+        deed.ended = next(self.moments)
+
+    def may_be_there(self, place: int) -> bool:
+        """Whether some store was not over when the last acknowledged delete began."""
+        deleted = max((deed.began for deed in self._of(place) if deed.is_delete and deed.ended is not None), default=-1)
+        return any(not deed.is_delete and (deed.ended is None or deed.ended > deleted) for deed in self._of(place))
+
+    def must_be_there(self, place: int) -> bool:
+        """Whether a store was acknowledged that began after every delete was over."""
+        deletes = [deed for deed in self._of(place) if deed.is_delete]
+        if any(deed.ended is None for deed in deletes):
+            return False  # it died; who knows where
+        deleted = max((deed.ended for deed in deletes if deed.ended is not None), default=-1)
+        return any(not deed.is_delete and deed.ended is not None and deed.began > deleted for deed in self._of(place))
+
+    def _of(self, place: int) -> list[Deed]:
+        return [deed for deed in self.deeds if place in deed.places]
+
+
+class Erasing:
+    """Actors that store and delete through the doors, and keep a journal of it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.journal = Journal()
+
+    def store(self, actor: Actor, place: int, content: int) -> None:
+        part10 = part10_instance(self.world.key(place), PatientComments=f"content {content}")
+        deed = self.journal.begin({place}, is_delete=False)
+        try:
+            self.world.store(actor)(self.world.space, part10, door=Door.STOW_RS)
+        except Unavailable:
+            return
+        self.journal.end(deed)
+        self._deliver(actor, {place})
+
+    def erase(self, actor: Actor, scope: str, place: int) -> None:
+        key = self.world.key(place)
+        named = {"study": (), "series": (key.series_instance_uid,), "instance": key_below(key)}[scope]
+        places = {
+            other for other in range(len(self.world.keys)) if key_below(self.world.key(other))[: len(named)] == named
+        }
+        deed = self.journal.begin(places, is_delete=True)
+        try:
+            self.world.erase(actor)(self.world.study, *named)
+        except Rejected:
+            pass
+        except Unavailable:
+            return
+        self.journal.end(deed)
+        self.check_nothing_deleted_is_seen()
+        self._deliver(actor, places)
+
+    def _deliver(self, actor: Actor, places: set[int]) -> None:
+        """Index as the event asks for, again and again until it is done."""
+        while self.world.index(actor)(map(self.world.key, places)):
+            pass
+
+    def check_nothing_deleted_is_seen(self) -> None:
+        visible = self.world.visible()
+        for place, key in enumerate(self.world.keys):
+            assert key not in visible or self.journal.may_be_there(place), f"{place} is seen after it was deleted"
+
+
+def key_below(key: InstanceKey) -> tuple[str, str]:
+    return key.series_instance_uid, key.sop_instance_uid
+
+
+erasure = st.one_of(
+    st.tuples(st.just("store"), place, st.integers(0, 1)),
+    st.tuples(st.just("erase"), st.sampled_from(["study", "series", "instance"]), place),
+)
+erasures = st.lists(erasure, min_size=1, max_size=4)
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    clients=st.lists(erasures, min_size=2, max_size=3),
+    finalizers=st.integers(0, 2),
+    choices=st.lists(st.integers(0, 7), max_size=250),
+    kill_at=st.one_of(st.just(frozenset()), st.frozensets(st.integers(2, 150), max_size=2)),
+)
+def test_in_any_order_what_was_deleted_is_gone_at_once_and_what_is_stored_afterwards_stays(
+    table, clients, finalizers, choices, kill_at
+):
+    world = World(table)
+    erasing = Erasing(world)
+
+    def by_script(script):
+        def act(actor: Actor) -> None:
+            for verb, *arguments in script:
+                actor.checkpoint()
+                getattr(erasing, verb)(actor, *arguments)
+
+        return act
+
+    def finalizer(actor: Actor) -> None:
+        for _ in range(3):
+            try:
+                world.finalize(actor)(world.study)
+            except Unavailable:
+                continue  # its queue delivers it again
+
+    def reader(actor: Actor) -> None:
+        for _ in range(20):
+            actor.checkpoint()
+            erasing.check_nothing_deleted_is_seen()
+
+    run_interleaved(
+        [
+            *(Actor(f"client {n}", by_script(script)) for n, script in enumerate(clients)),
+            # A finalizer lets go of the marks when the study is quiet, and here it is quiet at once: an indexer
+            # that has slept since before the delete could then write a row that can be seen until the next
+            # finalizer. So either a reader looks on, or there are finalizers.
+            *(Actor(f"finalizer {n}", finalizer) for n in range(finalizers)),
+            *([] if finalizers else [Actor("reader", reader)]),
+        ],
+        choices,
+        kill_at,
+    )
+    if not kill_at:
+        live = {row.key for row in world.fence.read_instances(world.study) if not row.deleted}
+        stored = {key for key in world.keys if world.objects.head(world.space, key.object_key)}
+        assert stored <= live, "every event was delivered, and an object has no row"
+    world.settle()
+    check_history(world)
+    check_counts(world)
+    check_told(world)
+    erasing.check_nothing_deleted_is_seen()
+    seen = world.visible()
+    assert seen == {
+        key: stored.version_id for key in world.keys if (stored := world.objects.head(world.space, key.object_key))
+    }, "a reader does not see what S3 holds"
+    for place, key in enumerate(world.keys):
+        assert key in seen or not erasing.journal.must_be_there(place), f"{place} was stored after all deletes"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
+from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
@@ -21,11 +22,15 @@ from imaging.aws.manifest_stream import read_stream_record
 from imaging.aws.s3_objects import S3Objects
 from imaging.aws.study_timer import StepFunctionsTimer
 from imaging.aws.work_queue import WorkQueue
+from imaging.dicomweb.delete_resource import DeleteResource
+from imaging.dicomweb.message import MAX_BODY_BYTES
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.dicomweb.store_resource import StoreResource
 from imaging.model.links import Links
 from imaging.model.study import Study
 from imaging.pipeline.announce_change import AnnounceChange
+from imaging.pipeline.compare_study import CompareStudy
+from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.reconcile import Reconcile
@@ -62,6 +67,14 @@ class Publishing:
 def now() -> datetime:
     """The moment, UTC; the one clock of all processes."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """STOW-RS, and everything that DICOMweb reads."""
+
+    store: StoreResource
+    read: ReadResources
 
 
 @dataclass(frozen=True)
@@ -157,7 +170,7 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
     objects, fence = S3Objects(settings.spaces), DynamoDbStudyFence(_table(settings))
     return FinalizeStudy(
         fence,
-        objects,
+        CompareStudy(objects, objects, DynamoDbInstanceIndex(_table(settings)), now),
         RevisionArchive(objects),
         SeriesMetadata(objects, fence),
         _timer(settings),
@@ -190,8 +203,16 @@ def publish_study(environment: Environment) -> "Publishing":
 
 
 def search_retrieve(environment: Environment) -> ReadResources:
-    """Everything that DICOMweb reads."""
-    settings = Settings(environment)
+    """Everything that DICOMweb reads, in what a function can answer with."""
+    return _reading(Settings(environment), MAX_BODY_BYTES)
+
+
+def gateway(environment: Environment) -> Gateway:
+    """What the gateway serves, in bodies of any size."""
+    return Gateway(store_resource(environment), _reading(Settings(environment), None))
+
+
+def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
     return ReadResources(
         settings.spaces,
@@ -200,7 +221,18 @@ def search_retrieve(environment: Environment) -> ReadResources:
         retrieve=RetrieveInstances(catalogue, objects, objects),
         metadata=RetrieveMetadata(catalogue, objects),
         history=ReadHistory(catalogue, RevisionArchive(objects)),
+        max_body_bytes=max_body_bytes,
     )
+
+
+def delete_instances(environment: Environment) -> DeleteResource:
+    """DELETE of a study, a series or an instance."""
+    settings = Settings(environment)
+    objects, table = S3Objects(settings.spaces), _table(settings)
+    delete = DeleteInstances(
+        objects, objects, DynamoDbInstanceIndex(table), DynamoDbCatalogue(table), DynamoDbStudyDeletions(table), now
+    )
+    return DeleteResource(settings.spaces, delete)
 
 
 def sweep(environment: Environment) -> Sweep:

@@ -1,30 +1,37 @@
 """The manifest as readers see it: indexes for finding, partitions for reading."""
 
-import heapq
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+from imaging.aws.dynamodb_instances import VisibleInstances
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import (
-    PARTITIONS_PER_STUDY,
     Row,
+    deletions_of,
     instance_of,
-    instance_partitions,
     instance_row_key,
     metadata_row_key,
     revision_of_row,
     revision_row_key,
     series_of_row,
+    study_of,
     study_of_row,
     study_partition,
     study_row_key,
     to_item,
 )
+from imaging.dicom.attributes import text
+from imaging.model.deletions import Deletions
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.study import Series, Study
 from imaging.ports.catalogue import Location, StudyListing
 from imaging.ports.manifest import CommittedRevision
+
+MODALITY = "00080060"
+_SIDE_BY_SIDE = 8
 
 
 class DynamoDbCatalogue:
@@ -32,6 +39,7 @@ class DynamoDbCatalogue:
 
     def __init__(self, table: ManifestTable) -> None:
         self._table = table
+        self._instances = VisibleInstances(table)
 
     def list_studies(self, space: str, listing: StudyListing, *, at_a_time: int) -> Iterator[StudyKey]:
         """Studies by StudyDate, newest first, those of one date by falling UID."""
@@ -52,7 +60,11 @@ class DynamoDbCatalogue:
         """Rows in the order asked for."""
         found = {row["pk"]: row for row in self._table.get_many(map(study_row_key, studies))}
         partitions = map(study_partition, studies)
-        return [study_of_row(found[partition]) for partition in partitions if partition in found]
+        rows = [study_of_row(found[partition]) for partition in partitions if partition in found]
+        if not any(study.deletions for study in rows):
+            return rows
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            return [study for study in pool.map(self._as_visible, rows) if study]
 
     def read_study(self, study: StudyKey) -> Study | None:
         """The study's row."""
@@ -61,25 +73,36 @@ class DynamoDbCatalogue:
 
     def read_series(self, study: StudyKey) -> list[Series]:
         """Rows of the series that have instances, by UID."""
-        rows = map(series_of_row, self._rows(study_partition(study), "SERIES#"))
-        return [series for series in rows if series.instances > 0]
+        rows = list(
+            self._table.query(
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :series AND :study",  # the STUDY row comes last
+                ExpressionAttributeValues=to_item(
+                    {":pk": study_partition(study), ":series": "SERIES#", ":study": "STUDY"}
+                ),
+                ConsistentRead=True,
+            )
+        )
+        series = [series for row in rows if row["kind"] == "SERIES" and (series := series_of_row(row)).instances > 0]
+        deletions = deletions_of(rows[-1]) if rows else Deletions()
+        return self._visible_series(study, series, deletions) if series and deletions else series
 
     def read_instances(
         self, study: StudyKey, series_instance_uid: str | None = None, *, at_a_time: int | None = None
     ) -> Iterator[Instance]:
         """Rows by Series and SOP Instance UID, merged from the partitions as far as the caller goes."""
-        prefix = f"INSTANCE#{series_instance_uid}#" if series_instance_uid else "INSTANCE#"
-        paging = {"Limit": at_a_time // PARTITIONS_PER_STUDY + 1} if at_a_time else {}
-        partitions = [self._rows(partition, prefix, **paging) for partition in instance_partitions(study)]
-        for row in heapq.merge(*partitions, key=lambda row: str(row["sk"])):
-            instance = instance_of(row)
-            if not instance.deleted:
-                yield instance
+        return self._instances.read(study, series_instance_uid, at_a_time=at_a_time)
 
     def read_instances_at(self, keys: Sequence[InstanceKey]) -> list[Instance]:
         """Rows by key, in no order."""
-        rows = map(instance_of, self._table.get_many(map(instance_row_key, keys)))
-        return [instance for instance in rows if not instance.deleted]
+        studies = {key.study for key in keys}
+        rows = self._table.get_many([*map(instance_row_key, keys), *map(study_row_key, studies)])
+        deletions = {study_of(row): deletions_of(row) for row in rows if row["kind"] == "STUDY"}
+        instances = [instance_of(row) for row in rows if row["kind"] == "INSTANCE"]
+        return [
+            instance
+            for instance in instances
+            if not instance.deleted and not deletions.get(instance.key.study, Deletions()).hides(instance)
+        ]
 
     def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
         """The gzipped DICOM JSON of those whose metadata the manifest keeps."""
@@ -95,12 +118,34 @@ class DynamoDbCatalogue:
         row = self._table.get(revision_row_key(study, number))
         return revision_of_row(row) if row else None
 
-    def _rows(self, partition: str, prefix: str, **paging: int) -> Iterator[Row]:
+    def _as_visible(self, study: Study) -> Study | None:
+        """The study without what was deleted of it; None if that is all."""
+        if not study.deletions or study.instances == 0:
+            return study
+        series = self.read_series(study.key)
+        if not series:
+            return None
+        return replace(
+            study,
+            series=len(series),
+            instances=sum(one.instances for one in series),
+            modalities=tuple(sorted({text(one.attributes, MODALITY) for one in series} - {""})),
+        )
+
+    def _visible_series(self, study: StudyKey, rows: Sequence[Series], deletions: Deletions) -> list[Series]:
+        """Those with instances left; the metadata that was consolidated speaks of the others too."""
+        counts = self._instances.count(study, deletions)
+        return [
+            replace(series, instances=counts[uid], metadata_key=None) if deletions.touches(uid) else series
+            for series in rows
+            if (uid := series.series_instance_uid) in counts or not deletions.touches(uid)
+        ]
+
+    def _rows(self, partition: str, prefix: str) -> Iterator[Row]:
         return self._table.query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item({":pk": partition, ":prefix": prefix}),
             ConsistentRead=True,
-            **paging,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.rows import (
     Row,
+    deletions_row,
     instance_of,
     instance_partitions,
     metadata_row_key,
@@ -155,7 +156,9 @@ def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[s
     }
     sets = {name: value for name, value in sets.items() if value not in (None, "")}
     cleared = {"modalities", *study_search_keys({})} - sets.keys()
-    removes = ("claim", "pending", "pending_since", *sorted(cleared))
+    removes = ("claim", "pending", "pending_since", "deletions", *sorted(cleared))
+    deletions = {":deletions": deletions_row(study.deletions)} if study.deletions else {}
+    unmarked = "#deletions = :deletions" if deletions else "attribute_not_exists(#deletions)"
     return {
         "Update": {
             "Key": to_item(study_row_key(study.key)),
@@ -163,10 +166,15 @@ def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[s
             + ", ".join(f"#{name} = :new_{name}" for name in sets)
             + " REMOVE "
             + ", ".join(f"#{name}" for name in removes),
-            "ConditionExpression": f"{_UNMOVED} AND #claim = :claim",
+            "ConditionExpression": f"{_UNMOVED} AND #claim = :claim AND {unmarked}",
             "ExpressionAttributeNames": _names(*sets, *removes, "changes", "claim"),
             "ExpressionAttributeValues": to_item(
-                {**_as_seen(study), ":claim": claim, **{f":new_{name}": value for name, value in sets.items()}}
+                {
+                    **_as_seen(study),
+                    **deletions,
+                    ":claim": claim,
+                    **{f":new_{name}": value for name, value in sets.items()},
+                }
             ),
         }
     }

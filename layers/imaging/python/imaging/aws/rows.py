@@ -15,6 +15,7 @@ from zlib import crc32
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
+from imaging.model.deletions import Deletions
 from imaging.model.events import RevisionCounts
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
@@ -181,6 +182,16 @@ def instance_of(row: Row) -> Instance:
     )
 
 
+def deletions_row(deletions: Deletions) -> Row:
+    """The marks of deletions, as an attribute of the STUDY row."""
+    return {scope: timestamp(until) for scope, until in deletions.until.items()}
+
+
+def deletions_of(row: Row) -> Deletions:
+    """Read the marks of a STUDY row."""
+    return Deletions({scope: datetime.fromisoformat(until) for scope, until in row.get("deletions", {}).items()})
+
+
 def study_of_row(row: Row) -> Study:
     """Read a STUDY row."""
     return Study(
@@ -195,6 +206,7 @@ def study_of_row(row: Row) -> Study:
         instances=row.get("instances", 0),
         modalities=tuple(sorted(row.get("modalities", ()))),
         attributes=unpacked(row.get("attributes")),
+        deletions=deletions_of(row),
     )
 
 

@@ -31,7 +31,8 @@ class StepFunctionsTimer:
             with ours_to_retry("starting a study's timer"):
                 client("stepfunctions").start_execution(
                     stateMachineArn=self._state_machine_arn,
-                    name=f"{digest}-{changes}-{attempt}",
+                    # the moment too: a deletion opens a study before any change is counted
+                    name=f"{digest}-{changes}-{int(due_at.timestamp() * 1000)}-{attempt}",
                     input=json.dumps(
                         {
                             "space": study.space,

@@ -1,9 +1,10 @@
 """A study and its series as the manifest keeps them, and the state of its fence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from imaging.model.deletions import Deletions
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import DicomJson
 
@@ -38,6 +39,8 @@ class Study:
         Sorted, of the series it has now.
     attributes
         Patient and study attributes of its most recently stored instance.
+    deletions
+        Which of its rows are hidden until they say that they are deleted.
     """
 
     key: StudyKey
@@ -51,6 +54,7 @@ class Study:
     instances: int
     modalities: tuple[str, ...]
     attributes: DicomJson
+    deletions: Deletions = field(default_factory=Deletions)
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,13 @@ from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision, RevisionInstance, RevisionSeries, changes_between
 from imaging.model.study import Series, Study, StudyState
+from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.ports.manifest import CommittedRevision, StudyFence
-from imaging.ports.objects import ObjectListing
 from imaging.ports.outside import StudyTimer
 
 MODALITY = "00080060"
-
 
 _PATIENCE = timedelta(minutes=10)
 
@@ -52,9 +51,9 @@ class FinalizeStudy:
 
     Parameters
     ----------
-    listing
-        Tells what is stored and not indexed yet: a study is not quiet while
-        acknowledged instances of it wait in the queue.
+    compare
+        Tells whether something is stored or deleted and not indexed yet: a
+        study is not quiet while what was acknowledged waits in the queue.
     quiet
         How long nothing must have changed.
     new_claim
@@ -64,7 +63,7 @@ class FinalizeStudy:
     def __init__(
         self,
         fence: StudyFence,
-        listing: ObjectListing,
+        compare: CompareStudy,
         archive: RevisionArchive,
         series_metadata: SeriesMetadata,
         timer: StudyTimer,
@@ -74,7 +73,7 @@ class FinalizeStudy:
         new_claim: Callable[[], str],
     ) -> None:
         self._fence = fence
-        self._listing = listing
+        self._compare = compare
         self._archive = archive
         self._series_metadata = series_metadata
         self._timer = timer
@@ -99,7 +98,7 @@ class FinalizeStudy:
     def _finalize(self, study: Study, claim: str) -> Finalized:
         series_rows = self._fence.read_series(study.key)
         rows = self._fence.read_instances(study.key)
-        if self._is_still_indexing(study, rows):
+        if not self._compare(study, rows, waits=self._waits(study)):
             now = self._clock()
             self._timer.arm(study.key, study.changes, now + self._quiet, attempt=int(now.timestamp()))
             return Finalized.STILL_INDEXING
@@ -118,12 +117,9 @@ class FinalizeStudy:
         self._archive.keep(CommittedRevision(study.key, revision.number, revision.created_at, claim, revision.counts))
         return Finalized.REVISED
 
-    def _is_still_indexing(self, study: Study, rows: list[Instance]) -> bool:
-        if self._clock() > study.last_change_at + self._quiet + _PATIENCE:
-            return False  # what is not indexed by now is in the dead-letter queue, and will make another revision
-        indexed = {row.key.object_key for row in rows if not row.deleted}
-        stored = self._listing.keys(study.key.space, f"{study.key.prefix}series/")
-        return any(key.endswith(".dcm") and key not in indexed for key in stored)
+    def _waits(self, study: Study) -> bool:
+        """What is not indexed after so long is in the dead-letter queue, and will make another revision."""
+        return self._clock() <= study.last_change_at + self._quiet + _PATIENCE
 
     def _last_revision(self, study: Study) -> Revision | None:
         if not study.revision:

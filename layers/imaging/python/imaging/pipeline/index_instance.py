@@ -100,7 +100,7 @@ class IndexInstance:
             before = self._index.read_instance(key)  # first the row, then the object: never the other way round
             found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1)
             if found is None:
-                return _deletion(before)
+                return deletion_of(before) if before and not before.deleted else None
             stored, prefix = found
             if before and not before.deleted and before.version_id == stored.version_id:
                 return None
@@ -163,9 +163,8 @@ def _next(before: Instance | None) -> tuple[int, Action]:
     return before.change_number + 1, Action.CREATE if before.deleted else Action.UPDATE
 
 
-def _deletion(before: Instance | None) -> Change | None:
-    if before is None or before.deleted:
-        return None
+def deletion_of(before: Instance) -> Change:
+    """The change that makes an instance's row a tombstone."""
     return Change(before, replace(before, change_number=before.change_number + 1, action=Action.DELETE), None)
 
 

@@ -52,11 +52,14 @@ class Catalogue(Protocol):
         """Every place of a Series or SOP Instance UID; none of a deleted one."""
 
     def read_studies(self, studies: Sequence[StudyKey]) -> list[Study]:
-        """Rows in the order asked for; absent ones are left out."""
+        """Rows in the order asked for; absent ones are left out, and those of which all was just deleted."""
 
 
 class StudyContents(Protocol):
-    """Reads one study. All reads are consistent: whoever heard of a change finds it."""
+    """Reads one study. All reads are consistent: whoever heard of a change finds it.
+
+    What was deleted is gone from them at once, whatever the rows still say.
+    """
 
     def read_series(self, study: StudyKey) -> list[Series]:
         """Rows of the series that have instances, by UID."""

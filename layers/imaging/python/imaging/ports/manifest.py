@@ -64,6 +64,25 @@ class CommittedRevision:
     counts: RevisionCounts
 
 
+class StudyDeletions(Protocol):
+    """What was deleted, told before the rows say so."""
+
+    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime) -> None:
+        """Hide the scope's rows of what was stored until then, and open the study for a revision.
+
+        It hides rows that are written later too: an indexer may have read the
+        object before it was deleted. A study that nobody has indexed yet gets a
+        row for it.
+
+        Parameters
+        ----------
+        scope
+            As `imaging.model.deletions.scope_of` names it.
+        at
+            Now; the study is quiet from here on.
+        """
+
+
 class StudyFence(Protocol):
     """What stage 3 needs. All reads are consistent."""
 
@@ -83,7 +102,10 @@ class StudyFence(Protocol):
         """Take the study for the next revision; False if it moved on since it was read."""
 
     def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
-        """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on."""
+        """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on.
+
+        As `commit` it ends the study's deletions, and a further deletion is a move.
+        """
 
     def commit(self, study: Study, claim: str, revision: Revision) -> bool:
         """Make the study final at `revision`; False if it moved on."""

@@ -19,7 +19,7 @@ class StudyTimer(Protocol):
     """Wakes the finalizer when a study has been quiet."""
 
     def arm(self, study: StudyKey, changes: int, due_at: datetime, attempt: int = 0) -> None:
-        """Start a timer; one with the same study, changes and attempt is the same timer."""
+        """Start a timer; one with the same study, changes, moment and attempt is the same timer."""
 
 
 class FhirServer(Protocol):

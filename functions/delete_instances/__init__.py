@@ -1,0 +1,1 @@
+"""DELETE of what lies below a space."""

@@ -1,0 +1,75 @@
+"""The marks that hide what was deleted, on the STUDY row."""
+
+from datetime import datetime
+
+from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
+from imaging.aws.rows import (
+    Row,
+    deletions_row,
+    pending_mark,
+    study_names,
+    study_of_row,
+    study_row_key,
+    timestamp,
+    to_item,
+)
+from imaging.errors import Unavailable
+from imaging.model.deletions import Deletions
+from imaging.model.identifiers import StudyKey
+from imaging.model.study import Study, StudyState
+from imaging.ports.manifest import PendingKind
+
+_ATTEMPTS = 20
+
+
+class DynamoDbStudyDeletions:
+    """`imaging.ports.manifest.StudyDeletions` on the manifest table."""
+
+    def __init__(self, table: ManifestTable) -> None:
+        self._table = table
+
+    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime) -> None:
+        """Hide the scope's rows of what was stored until then, and open the study; see the port."""
+        for _ in range(_ATTEMPTS):
+            row = self._table.get(study_row_key(study))
+            seen = study_of_row(row) if row else None
+            if self._write(study, seen, (seen.deletions if seen else Deletions()).adding(scope, until), at):
+                return
+        raise Unavailable("A study moved on too quickly to mark what was deleted of it; it is tried again.")
+
+    def _write(self, study: StudyKey, seen: Study | None, deletions: Deletions, at: datetime) -> bool:
+        sets: Row = {
+            "deletions": deletions_row(deletions),
+            "state": StudyState.OPEN.value,
+            "last_change_at": timestamp(at),
+        }
+        if seen is None or seen.state is StudyState.FINAL:
+            sets["opened_at"] = sets["pending_since"] = timestamp(at)
+            sets["pending"] = pending_mark(PendingKind.FINALIZE, study)
+        if seen is None:
+            counts = dict.fromkeys(("changes", "instances", "series", "revision"), 0)
+            return self._table.put_if_absent(
+                {**study_row_key(study), **study_names(study), "kind": "STUDY", **counts, **sets}
+            )
+        try:
+            # A transaction, since that is tried again where indexing writes the same row at this moment.
+            self._table.transact([_update(seen, sets)])
+        except ConditionsFailed:
+            return False
+        return True
+
+
+def _update(seen: Study, sets: Row) -> dict[str, Row]:
+    marks = {":seen_deletions": deletions_row(seen.deletions)} if seen.deletions else {}
+    unmarked = "#deletions = :seen_deletions" if marks else "attribute_not_exists(#deletions)"
+    return {
+        "Update": {
+            "Key": to_item(study_row_key(seen.key)),
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in sets),
+            "ConditionExpression": f"#state = :seen_state AND {unmarked}",
+            "ExpressionAttributeNames": {f"#{name}": name for name in sets},
+            "ExpressionAttributeValues": to_item(
+                {":seen_state": seen.state.value, **marks, **{f":{name}": value for name, value in sets.items()}}
+            ),
+        }
+    }
