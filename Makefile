@@ -2,13 +2,15 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check
+.PHONY: help run test test-long check bench
 
 help:
 	@echo "make run     start the whole system on this machine and send a sample study through it (stop: Ctrl-C)"
 	@echo "             settings: PORT=8080 DIMSE_PORT=11112 AWS_PORT=4566 STATE_DIR=.local QUIET_SECONDS=5 SAMPLE=yes"
 	@echo "make test    everything the project checks, the running system included"
 	@echo "make check   the quick part of it: style, types, import rules"
+	@echo "make test-long  proofs that take longer: 2 GB through the gateway, a study of 20,000 instances deleted"
+	@echo "make bench   rates beside bare S3 and DynamoDB calls; OPTIONS=--help tells more"
 	@echo
 	@echo "The first of them makes .venv; PYTHON=python3.12 chooses the Python it is made from."
 
@@ -18,6 +20,14 @@ run:
 
 test: check
 	@.venv/bin/python -m pytest
+
+test-long:
+	@$(PYTHON) infra/environment.py infra local test
+	@.venv/bin/python -m pytest tests/long --timeout=3600
+
+bench:
+	@$(PYTHON) infra/environment.py infra local test
+	@exec .venv/bin/python -m tests.bench $(OPTIONS)
 
 check:
 	@$(PYTHON) infra/environment.py infra local test

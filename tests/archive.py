@@ -17,7 +17,7 @@ from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Instance
+from imaging.model.instance import Door, Instance
 from imaging.model.links import Links
 from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
@@ -25,6 +25,7 @@ from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.pipeline.store_instance import StoreInstance
 from imaging.ports.manifest import Change, InstanceIndex
 from imaging.reading.read_history import ReadHistory
 from imaging.reading.retrieve_instances import RetrieveInstances
@@ -64,17 +65,19 @@ class Archive:
     """One space of its own, filled as stages 1 to 3 fill it and read as DICOMweb reads it."""
 
     def __init__(self, table: ManifestTable, *, max_rows_read: int = MAX_ROWS_READ) -> None:
+        self.table = table
         self.space = f"space-{uuid4().hex}"
         self.objects = InMemoryObjects((self.space,))
         self.clock = Clock()
         self.catalogue = DynamoDbCatalogue(table)
         fence, revisions = DynamoDbStudyFence(table), RevisionArchive(self.objects)
         self.rows: InstanceIndex = DynamoDbInstanceIndex(table)
+        self._deletions = DynamoDbStudyDeletions(table)
         self._index = IndexInstance(self.objects, self.rows, self.clock)
         claims = count()
         self._finalize = FinalizeStudy(
             fence,
-            CompareStudy(self.objects, self.objects, self.rows, self.clock),
+            CompareStudy(self.objects, self.objects, self.rows, self._deletions, self.clock),
             revisions,
             SeriesMetadata(self.objects, fence),
             NoTimer(),
@@ -83,7 +86,6 @@ class Archive:
             new_claim=lambda: f"claim-{next(claims)}",
         )
         self.spaces = {self.space: Space(self.space, "bucket", "MAIN", OtherBytes.REPLACE, "")}
-        self._deletions = DynamoDbStudyDeletions(table)
         self.delete_resource = self.deleting(self.rows)
         self.read = ReadResources(
             self.spaces,
@@ -108,6 +110,13 @@ class Archive:
         key = self.key(study, series, instance)
         self.put_all([key], **attributes)
         return part10_instance(key, **attributes)
+
+    def send(self, study: str, series: str, instance: str, **attributes: object) -> None:
+        """Store an instance through a door, which may refuse it, and index it."""
+        key = self.key(study, series, instance)
+        store = StoreInstance(self.objects, self.spaces, self.clock)
+        store(self.space, part10_instance(key, **attributes), door=Door.STOW_RS)
+        self.index_all([key])
 
     def put_all(self, keys: Sequence[InstanceKey], **attributes: object) -> None:
         """Store and index instances of one study together."""

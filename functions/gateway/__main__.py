@@ -1,6 +1,7 @@
 """The gateway as a process: `python -m functions.gateway`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 
@@ -30,6 +31,8 @@ def serve(environment: Mapping[str, str], compose: Callable[[Mapping[str, str]],
     except MissingSetting as missing:
         print(missing, file=sys.stderr)
         return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn drains on them, and then raises them once more
     uvicorn.Server(configuration).run()
     return 0
 

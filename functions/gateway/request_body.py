@@ -10,7 +10,7 @@ _STALLED_SECONDS = 60
 
 
 class SenderStalled(Exception):
-    """Nothing came in for a minute."""
+    """Not even one piece came in within a minute."""
 
 
 class RequestBody:
@@ -32,8 +32,8 @@ class RequestBody:
     async def _next_piece(self) -> bytes:
         piece = bytearray()
         try:
-            while len(piece) < PIECE_BYTES:
-                with anyio.fail_after(_STALLED_SECONDS):
+            with anyio.fail_after(_STALLED_SECONDS):
+                while len(piece) < PIECE_BYTES:
                     piece += await anext(self._stream)
         except StopAsyncIteration:
             pass  # the end; what was gathered is the last piece

@@ -13,8 +13,8 @@ const LARGEST_SMALL_BODY_BYTES = 4400000;
 // What may be of any size: a study, a series, an instance (PS3.18 Section 10.4.1.1.1) and the metadata of
 // a study or a series (Section 10.4.1.1.2). Frames, renderings and the metadata of an instance are not.
 const OF_ANY_SIZE = [
-    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?(\/metadata)?$/,
-    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?(\/metadata)?\/?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+\/?$/,
 ];
 
 function handler(event) {

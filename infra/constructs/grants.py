@@ -36,7 +36,10 @@ IMPLIED = {
 def store_instance(archive: Archive) -> Grants:
     """A door: write an instance if its key is free, look at what is there if it is not."""
     return [
-        may.objects(archive, "studies/*", "s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"),
+        may.objects(
+            archive, "studies/*/series/*/instances/*.dcm", "s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"
+        ),
+        may.objects(archive, "studies/*/deleting.json", "s3:GetObject"),
         may.missing_keys(archive),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
     ]
@@ -71,9 +74,11 @@ def index_instance(archive: Archive) -> Grants:
 
 
 def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grants:
-    """Read a study whole, write its revision, commit under the fence, or wait again."""
+    """Read a study whole, go on with a large deletion, write its revision, commit under the fence, or wait again."""
     return [
         may.objects(archive, "studies/*", "s3:GetObject"),
+        may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:DeleteObject"),
+        may.objects(archive, "studies/*/deleting.json", "s3:DeleteObject"),
         may.objects(archive, "drafts/*", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
         may.objects(archive, "studies/*/revisions/*", "s3:PutObject"),
         may.objects(archive, "studies/*/series/*/metadata/*", "s3:PutObject"),
@@ -131,14 +136,8 @@ def search_retrieve(archive: Archive) -> Grants:
 def gateway(archive: Archive) -> Grants:
     """Store and read as the two functions do, bodies of any size: an upload in parts that fails is taken back."""
     return [
-        may.objects(
-            archive,
-            "studies/*",
-            "s3:PutObject",
-            "s3:AbortMultipartUpload",
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-        ),
+        may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:PutObject", "s3:AbortMultipartUpload"),
+        may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
@@ -149,6 +148,7 @@ def delete_instances(archive: Archive) -> Grants:
     """Put delete markers on instances, nothing else; hide their rows, and look whether any are seen still."""
     return [
         may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:DeleteObject", "s3:GetObject"),
+        may.objects(archive, "studies/*/deleting.json", "s3:GetObject", "s3:PutObject"),
         may.missing_keys(archive),
         may.table(
             archive,
@@ -158,7 +158,7 @@ def delete_instances(archive: Archive) -> Grants:
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         ),
-        may.key(archive, "kms:Decrypt"),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
     ]
 
 

@@ -11,7 +11,8 @@ WILDCARDS = {
     "/studies/*/revisions/*": "Revisions lie beside the study they belong to; nobody knows the UIDs beforehand.",
     "/studies/*/series/*/metadata/*": "Metadata lies beside its series; nobody knows the UIDs beforehand.",
     "/studies/*.json.gz": "Long metadata lies beside the instance it belongs to; nobody knows the UIDs beforehand.",
-    "/studies/*/series/*/instances/*.dcm": "Any instance may be deleted; nobody knows the UIDs beforehand.",
+    "/studies/*/series/*/instances/*.dcm": "Instances lie under their own UIDs; nobody knows them beforehand.",
+    "/studies/*/deleting.json": "It stands beside the study that is deleted; nobody knows the UIDs beforehand.",
     "/incoming/*": "Senders choose the keys of what they drop below incoming/.",
     "/quarantine/*": "Keys below quarantine/ are those of incoming/, which senders choose.",
 }

@@ -136,3 +136,35 @@ def test_what_was_stored_a_moment_ago_is_deleted_while_it_is_being_indexed(clien
     )[-1]
     assert last["revision"] == len(client.revisions(keys[0]))
     assert found_instances(client, keys[0]) == {keys[0].sop_instance_uid}
+
+
+def test_a_study_too_large_for_one_request_is_gone_at_once_and_deleted_after_that(client):
+    # Given a study with more instances than a request deletes
+    keys = new_study(instances=1_010)
+    parts = instances_of(keys)
+    for start in range(0, len(parts), 505):
+        assert client.stow(parts[start : start + 505]).status_code == OK
+    client.wait_for_revision(keys[0], 1)
+
+    # When it is deleted
+    assert client.delete(keys[0]).status_code == NO_CONTENT
+
+    # Then it is gone from the very next requests, and deleting it again finds nothing.
+    assert client.get(keys[0], "").status_code == client.get(keys[0], "/metadata").status_code == NOT_FOUND
+    assert not is_listed(client, keys[0])
+    assert client.delete(keys[0]).status_code == NOT_FOUND
+
+    # What is stored of it from then on is told to come again, or stays; the rest is deleted by the stages,
+    eventually("stored again", lambda: client.stow(parts[:1]).status_code == OK)
+    last = eventually("revision 2", lambda: client.revisions(keys[0])[1:])[-1]
+    assert len(last["deletions"]) >= len(keys) - 1
+    assert eventually("there again", lambda: client.instance_bytes(keys[0])) == parts[0]
+    assert eventually("found again", lambda: found_instances(client, keys[0])) == {keys[0].sop_instance_uid}
+    assert versions(client, keys[1]) == (1, 1)
+
+    # and nothing of the deletion is left.
+    prefix = f"studies/{keys[0].study_instance_uid}/deleting.json"
+    eventually(
+        "the end of the deletion",
+        lambda: "Contents" not in client.aws("s3").list_objects_v2(Bucket=client.bucket("main"), Prefix=prefix),
+    )

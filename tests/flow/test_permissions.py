@@ -15,7 +15,7 @@ from infra.constructs.grants import IMPLIED
 from infra.local.embedded_aws.clients import client
 from tests.flow.running_system import RunningSystem
 
-WITH_PERMISSIONS_OF_ITS_CALLER = {"operate"}  # the operators' command
+WITH_PERMISSIONS_OF_ITS_CALLER = {"operate", "bench"}  # the operators' commands
 
 
 class Grant(NamedTuple):

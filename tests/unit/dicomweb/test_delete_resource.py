@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 from imaging.pipeline.finalize_study import Finalized
 from tests.archive import Archive
@@ -274,16 +276,58 @@ def test_refuses_what_it_cannot_delete_in_a_sentence(archive, path, status):
     assert archive.get(STUDY).status == 200
 
 
-def test_a_delete_that_takes_too_long_says_how_far_it_came_and_goes_on_when_sent_again(archive):
-    # the clock goes on a second whenever it is looked at
-    delete = archive.deleting(archive.rows, time_limit=timedelta(seconds=3), at_a_time=1)
+def delete_as_too_large(archive, path=STUDY):
+    """DELETE more than one request deletes."""
+    delete = archive.deleting(archive.rows, at_once=1)
+    return delete(f"/spaces/{archive.space}/{path}").status
 
-    answer = delete(f"/spaces/{archive.space}/{STUDY}")
 
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-    assert json.loads(answer.body)["error"].startswith("2 of 3 instances are deleted")
-    assert delete(f"/spaces/{archive.space}/{STUDY}").status == 204
-    assert archive.get(STUDY).status == 404
+def objects_of(archive, study):
+    return [key for key in archive.objects.keys(archive.space, f"studies/{study}/") if key.endswith(".dcm")]
+
+
+def test_a_delete_that_is_too_large_for_a_request_hides_at_once_and_is_finished_by_the_finalizer(archive):
+    study = StudyKey(archive.space, "1")
+    assert delete_as_too_large(archive) == 204
+
+    assert archive.get(STUDY).status == archive.get(f"{STUDY}/metadata").status == 404
+    assert uids(archive, "studies", "0020000D") == ["2"]
+    assert [delete_as_too_large(archive, path) for path in (STUDY, SERIES, INSTANCE)] == [404] * 3
+    assert len(objects_of(archive, "1")) == len(PLACES)
+    archive.finalize("1", Finalized.STILL_INDEXING)
+    assert objects_of(archive, "1") == []
+    archive.finalize("1", Finalized.REVISED if archive.catalogue.read_revisions(study) else Finalized.UNCHANGED)
+    assert archive.objects.keys(archive.space, "studies/1/deleting.json") == []
+    assert len(archive.objects.versions(f"{INSTANCE}.dcm", archive.space)) == 2, "the earlier bytes and their marker"
+
+
+def test_what_is_being_deleted_takes_no_store_until_that_is_through_and_then_it_does(archive):
+    delete_as_too_large(archive)
+    with pytest.raises(Unavailable):  # the same bytes would else be found identical, and be deleted after that
+        archive.send("1", *PLACES[0], Modality="CT")
+    archive.send("1", "1.1", "1.1.9", Modality="CT")  # a key that is free takes it
+    assert uids(archive, f"{STUDY}/instances", "00080018") == ["1.1.9"]
+
+    archive.finalize("1", Finalized.STILL_INDEXING)
+    archive.send("1", *PLACES[0], Modality="CT")
+
+    archive.finalize("1")
+    assert sorted(uids(archive, f"{STUDY}/instances", "00080018")) == ["1.1.1", "1.1.9"]
+    assert len(objects_of(archive, "1")) == 2
+
+
+def test_only_one_at_a_time_goes_on_with_a_large_delete(archive):
+    delete_as_too_large(archive)
+    study = archive.catalogue.read_study(StudyKey(archive.space, "1"))
+    deletions = DynamoDbStudyDeletions(archive.table)
+    assert deletions.lease(study, archive.clock.now + timedelta(hours=1))
+    assert not deletions.lease(study, archive.clock.now + timedelta(hours=1))
+
+    archive.finalize("1", Finalized.STILL_INDEXING)
+    assert len(objects_of(archive, "1")) == len(PLACES)
+    archive.clock.now += timedelta(hours=2)  # whoever leased it has died
+    archive.finalize("1", Finalized.STILL_INDEXING)
+    assert objects_of(archive, "1") == []
 
 
 def test_a_store_that_does_not_answer_is_503_with_retry_after(archive):

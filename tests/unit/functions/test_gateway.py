@@ -1,8 +1,12 @@
 """The gateway's application behind a real server, on use cases with a store in memory."""
 
+import contextlib
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -63,7 +67,7 @@ class Reading:
 class Running:
     """The server, what it stores into and what it logs."""
 
-    def __init__(self) -> None:
+    def __init__(self, stores_at_a_time: int = 8) -> None:
         self.objects = InMemoryObjects(SPACES)
         self.reading = Reading()
         self.log = io.StringIO()
@@ -74,7 +78,7 @@ class Running:
         logger = Logger(service=f"gateway-{self.port}", stream=self.log)  # loggers are shared by name
         self.server = uvicorn.Server(
             uvicorn.Config(
-                application(Gateway(store, self.reading), logger),  # type: ignore[arg-type]
+                application(Gateway(store, self.reading), logger, stores_at_a_time=stores_at_a_time),  # type: ignore[arg-type]
                 port=self.port,
                 log_config=None,
                 timeout_graceful_shutdown=5,
@@ -99,8 +103,8 @@ def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def served() -> Iterator[Running]:
-    running = Running()
+def served(stores_at_a_time: int = 8) -> Iterator[Running]:
+    running = Running(stores_at_a_time)
     thread = threading.Thread(target=running.server.run)
     thread.start()
     while not running.server.started:
@@ -201,10 +205,62 @@ def test_stops_reading_when_the_client_leaves(running: Running) -> None:
     assert running.reading.sent < len(PIECES)
 
 
-def test_a_stream_that_breaks_is_never_taken_for_the_whole(running: Running) -> None:
+def test_a_stream_that_breaks_is_never_taken_for_the_whole(running: Running, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{running.studies}/breaks")
     assert running.reading.closed.wait(10)
+    running.wait_for_log("ValueError")
+    assert "Doe" not in running.log.getvalue() + "".join(capfd.readouterr())
+
+
+def test_slow_senders_hold_up_no_reader_and_the_next_sender_is_told_to_come_again() -> None:
+    with served(stores_at_a_time=2) as running:
+        began = threading.Barrier(3)
+        done = threading.Event()
+
+        def slowly() -> Iterator[bytes]:
+            yield b"--B\r\n"
+            began.wait(10)
+            done.wait(30)
+
+        def send() -> None:
+            httpx.post(running.studies, headers=MULTIPART, content=slowly(), timeout=60)
+
+        senders = [threading.Thread(target=send) for _ in range(2)]
+        for sender in senders:
+            sender.start()
+        began.wait(10)
+        time.sleep(0.2)
+        answer = httpx.post(running.studies, headers=MULTIPART, content=b"".join(body(*files(1))))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert httpx.get(f"{running.studies}/short").status_code == 404
+        done.set()
+        for sender in senders:
+            sender.join()
+
+
+def test_what_it_does_not_serve_is_answered_in_json_too(running: Running) -> None:
+    for answer in (httpx.put(running.studies), httpx.get(f"http://127.0.0.1:{running.port}/elsewhere")):
+        assert answer.status_code in {404, 405}
+        assert answer.json()["error"].endswith(".")
+
+
+def test_the_process_ends_well_when_it_is_told_to() -> None:
+    port = str(any_free_port())
+    settings = {"GATEWAY_BIND_ADDRESS": "127.0.0.1", "GATEWAY_PORT": port, "MANIFEST_TABLE": "manifest"}
+    settings |= {"SPACES": "[]", "PUBLIC_BASE_ADDRESS": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+    process = subprocess.Popen([sys.executable, "-m", "functions.gateway"], env={**os.environ, **settings})
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                assert httpx.get(f"http://127.0.0.1:{port}/health").is_success
+                break
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
 
 
 def test_a_head_says_what_a_get_would_have(running: Running) -> None:

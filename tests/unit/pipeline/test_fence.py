@@ -36,6 +36,7 @@ from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import Finalized, FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
+from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.pipeline.reconcile import Reconcile
 from imaging.pipeline.restore_study import RestoreStudy
 from imaging.pipeline.revision_archive import RevisionArchive
@@ -58,9 +59,10 @@ class Clock:
 
     def __init__(self) -> None:
         self._ticks = count()
+        self.skipped = timedelta(0)
 
     def __call__(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=next(self._ticks))
+        return datetime(2026, 1, 1, tzinfo=UTC) + self.skipped + timedelta(milliseconds=next(self._ticks))
 
 
 @dataclass
@@ -103,8 +105,9 @@ def table(embedded_aws: object) -> ManifestTable:
 class World:
     """One study of its own, in a space of its own, and the processes around it."""
 
-    def __init__(self, table: ManifestTable) -> None:
+    def __init__(self, table: ManifestTable, deleted_at_once: int = 1_000) -> None:
         self.table = table
+        self.deleted_at_once = deleted_at_once
         self.space = f"space-{uuid4().hex[:12]}"
         self.study = StudyKey(self.space, f"1.2.{uuid4().int}")
         self.objects = InMemoryObjects([self.space])
@@ -141,7 +144,14 @@ class World:
         listing = objects if sees_queued else ListsTheIndexed(self.objects, self.fence, self.study)
         return FinalizeStudy(
             fence,
-            CompareStudy(objects, listing, _of(actor, DynamoDbInstanceIndex(self.table)), self.clock),
+            CompareStudy(
+                objects,
+                listing,
+                _of(actor, DynamoDbInstanceIndex(self.table)),
+                _of(actor, DynamoDbStudyDeletions(self.table)),
+                self.clock,
+                side_by_side=1,
+            ),
             RevisionArchive(objects),
             SeriesMetadata(objects, fence),
             NoTimer(),
@@ -163,6 +173,7 @@ class World:
             _of(actor, DynamoDbCatalogue(self.table)),
             _of(actor, DynamoDbStudyDeletions(self.table)),
             self.clock,
+            at_once=self.deleted_at_once,
         )
 
     def visible(self) -> dict[InstanceKey, str]:
@@ -191,12 +202,22 @@ class World:
 
     def reconcile(self) -> Reconcile:
         restore = RestoreStudy(self.objects, self.archive, self.fence, self.restoration)
-        return Reconcile(self.objects, self.fence, self.restoration, self.index(), restore)
+        return Reconcile(
+            self.objects,
+            self.fence,
+            self.restoration,
+            self.index(),
+            restore,
+            LargeDeletions(self.objects),
+            DynamoDbStudyDeletions(self.table),
+            self.clock,
+        )
 
     def settle(self) -> None:
         """Deliver again all that at-least-once delivery would, until nothing is left to do."""
         assert self.index()(self.keys) == {}
-        outcomes = [self.finalize()(self.study) for _ in range(3)]
+        self.clock.skipped += timedelta(hours=1)  # whoever died has lost what they leased
+        outcomes = [self.finalize()(self.study) for _ in range(4)]
         assert outcomes[-1] is Finalized.NOTHING_OPEN, outcomes
         self.sweep()(Grace.of_seconds(-1))
 
@@ -450,11 +471,12 @@ erasures = st.lists(erasure, min_size=1, max_size=4)
     finalizers=st.integers(0, 2),
     choices=st.lists(st.integers(0, 7), max_size=250),
     kill_at=st.one_of(st.just(frozenset()), st.frozensets(st.integers(2, 150), max_size=2)),
+    deleted_at_once=st.sampled_from([0, 1_000]),
 )
 def test_in_any_order_what_was_deleted_is_gone_at_once_and_what_is_stored_afterwards_stays(
-    table, clients, finalizers, choices, kill_at
+    table, clients, finalizers, choices, kill_at, deleted_at_once
 ):
-    world = World(table)
+    world = World(table, deleted_at_once)
     erasing = Erasing(world)
 
     def by_script(script):

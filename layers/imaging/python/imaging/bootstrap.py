@@ -33,6 +33,7 @@ from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import FinalizeStudy
 from imaging.pipeline.index_instance import IndexInstance
+from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.pipeline.reconcile import Reconcile
 from imaging.pipeline.restore_study import RestoreStudy
 from imaging.pipeline.revision_archive import RevisionArchive
@@ -170,7 +171,13 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
     objects, fence = S3Objects(settings.spaces), DynamoDbStudyFence(_table(settings))
     return FinalizeStudy(
         fence,
-        CompareStudy(objects, objects, DynamoDbInstanceIndex(_table(settings)), now),
+        CompareStudy(
+            objects,
+            objects,
+            DynamoDbInstanceIndex(_table(settings)),
+            DynamoDbStudyDeletions(_table(settings)),
+            now,
+        ),
         RevisionArchive(objects),
         SeriesMetadata(objects, fence),
         _timer(settings),
@@ -253,7 +260,16 @@ def reconcile(environment: Environment) -> Reconcile:
     objects, table = S3Objects(settings.spaces), _table(settings)
     fence, restoration = DynamoDbStudyFence(table), DynamoDbStudyRestoration(table)
     restore = RestoreStudy(objects, RevisionArchive(objects), fence, restoration)
-    return Reconcile(objects, fence, restoration, _indexer(settings), restore)
+    return Reconcile(
+        objects,
+        fence,
+        restoration,
+        _indexer(settings),
+        restore,
+        LargeDeletions(objects),
+        DynamoDbStudyDeletions(table),
+        now,
+    )
 
 
 def status(environment: Environment) -> ReadStatus:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.rows import (
+    LEASE,
     Row,
     deletions_row,
     pending_mark,
@@ -28,14 +29,38 @@ class DynamoDbStudyDeletions:
     def __init__(self, table: ManifestTable) -> None:
         self._table = table
 
-    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime) -> None:
+    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime, *, is_unfinished: bool = False) -> None:
         """Hide the scope's rows of what was stored until then, and open the study; see the port."""
         for _ in range(_ATTEMPTS):
             row = self._table.get(study_row_key(study))
             seen = study_of_row(row) if row else None
-            if self._write(study, seen, (seen.deletions if seen else Deletions()).adding(scope, until), at):
+            before = seen.deletions if seen else Deletions()
+            if self._write(study, seen, before.adding(scope, until, at if is_unfinished else None), at):
                 return
         raise Unavailable("A study moved on too quickly to mark what was deleted of it; it is tried again.")
+
+    def lease(self, study: Study, until: datetime) -> bool:
+        """Be the one that deletes objects until then; see the port."""
+        assert study.deletions.leased_until
+        try:
+            self._table.transact(
+                [
+                    {
+                        "Update": {
+                            "Key": to_item(study_row_key(study.key)),
+                            "UpdateExpression": "SET #deletions.#lease = :until",
+                            "ConditionExpression": "#deletions.#lease = :seen",
+                            "ExpressionAttributeNames": {"#deletions": "deletions", "#lease": LEASE},
+                            "ExpressionAttributeValues": to_item(
+                                {":until": timestamp(until), ":seen": timestamp(study.deletions.leased_until)}
+                            ),
+                        }
+                    }
+                ]
+            )
+        except ConditionsFailed:
+            return False
+        return True
 
     def _write(self, study: StudyKey, seen: Study | None, deletions: Deletions, at: datetime) -> bool:
         sets: Row = {

@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 PART_BYTES = 16 * 1024 * 1024
 _MAX_PARTS = 10_000
 _SIDE_BY_SIDE = 4  # of the whole process, so that its memory has a bound however many objects come at once
@@ -51,15 +49,14 @@ def put_in_parts(
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": answer["ChecksumSHA256"]}
 
     puts = [
-        _side_by_side().submit(put, number, first)
-        for number, first in enumerate(range(0, size_bytes, part_bytes), start=1)
+        in_turn().submit(put, number, first) for number, first in enumerate(range(0, size_bytes, part_bytes), start=1)
     ]
     try:
         parts = [each.result() for each in puts]
         answer = s3.complete_multipart_upload(
             **place, UploadId=upload_id, MultipartUpload={"Parts": parts}, **condition
         )
-    except (ClientError, BotoCoreError):
+    except Exception:
         for each in puts:
             each.cancel()
         wait(puts)  # what arrives after the abort would stay
@@ -70,5 +67,6 @@ def put_in_parts(
 
 
 @cache
-def _side_by_side() -> ThreadPoolExecutor:
+def in_turn() -> ThreadPoolExecutor:
+    """The threads in which this process holds what comes from files, and sends it."""
     return ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="upload")

@@ -24,6 +24,7 @@ from imaging.ports.manifest import Change, CommittedRevision, PendingKind, Unann
 
 PARTITIONS_PER_STUDY = 4
 PENDING_SHARDS = 8
+LEASE = "leased_until"  # stands among the marks of deletions, whose names are UIDs
 
 Row = dict[str, Any]
 
@@ -184,12 +185,15 @@ def instance_of(row: Row) -> Instance:
 
 def deletions_row(deletions: Deletions) -> Row:
     """The marks of deletions, as an attribute of the STUDY row."""
-    return {scope: timestamp(until) for scope, until in deletions.until.items()}
+    marks: Row = {scope: timestamp(until) for scope, until in deletions.until.items()}
+    return {**marks, LEASE: timestamp(deletions.leased_until)} if deletions.leased_until else marks
 
 
 def deletions_of(row: Row) -> Deletions:
     """Read the marks of a STUDY row."""
-    return Deletions({scope: datetime.fromisoformat(until) for scope, until in row.get("deletions", {}).items()})
+    moments = {scope: datetime.fromisoformat(moment) for scope, moment in row.get("deletions", {}).items()}
+    leased_until = moments.pop(LEASE, None)
+    return Deletions(moments, leased_until)
 
 
 def study_of_row(row: Row) -> Study:

@@ -10,11 +10,12 @@ from botocore.exceptions import ClientError
 
 from imaging.aws.clients import client, error_code, ours_to_retry
 from imaging.aws.delete_objects import delete_objects
-from imaging.aws.multipart_upload import PART_BYTES, put_in_parts
+from imaging.aws.multipart_upload import PART_BYTES, in_turn, put_in_parts
 from imaging.errors import Unavailable
 from imaging.ports.objects import ListedVersion, StoredObject
 from imaging.settings import Space, space_named
 
+_HELD_ANYWAY_BYTES = 1024 * 1024  # a file that is no longer is in memory, by whoever made it
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 _ABSENT = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
 _OUT_OF_RANGE = {"InvalidRange", "416"}
@@ -206,6 +207,18 @@ def _put_whole_or_in_parts(body: bytes | BinaryIO, object_: Mapping[str, Any], c
         size_bytes = body.seek(0, os.SEEK_END)
         if size_bytes > PART_BYTES:
             return put_in_parts(s3, body, size_bytes, object_=object_, condition=condition)
+        if size_bytes > _HELD_ANYWAY_BYTES:
+            return in_turn().submit(_put_whole, s3, body, object_, condition).result()
+    return _put_whole(s3, body, object_, condition)
+
+
+def _put_whole(
+    s3: Any,  # noqa: ANN401 - boto3's client
+    body: bytes | BinaryIO,
+    object_: Mapping[str, Any],
+    condition: Mapping[str, str],
+) -> str:
+    if not isinstance(body, bytes):
         body.seek(0)
         body = body.read()
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()

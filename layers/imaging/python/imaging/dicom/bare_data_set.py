@@ -1,4 +1,4 @@
-"""What a file lacks that begins with its data set, as files of old and some toolkits' exports do; PS3.10 Section 7.1."""
+"""What a file lacks that begins with its data set, as old exports and those of some toolkits do; PS3.10 Section 7.1."""
 
 from imaging.dicom.byte_source import ByteSource
 from imaging.dicom.header import PREAMBLE_BYTES, PREFIX, read_header

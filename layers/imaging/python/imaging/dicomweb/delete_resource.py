@@ -8,7 +8,7 @@ from imaging.dicomweb.message import Response, error_response
 from imaging.dicomweb.path import INSTANCE, SERIES, STUDY, target_of
 from imaging.dicomweb.status import http_status
 from imaging.errors import Rejected, RejectReason, Unavailable
-from imaging.pipeline.delete_instances import DeleteInstances, DeletionUnfinished
+from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.settings import Space, space_named
 
 _PATHS = [re.compile(f"/spaces/(?P<space>[^/]+)/{path}/?") for path in (STUDY, SERIES, INSTANCE)]
@@ -27,10 +27,9 @@ class DeleteResource:
             self._delete(path)
         except Rejected as rejected:
             return error_response(http_status(rejected.reason), str(rejected))
-        except DeletionUnfinished as unfinished:
-            return _try_again(str(unfinished))
         except Unavailable:
-            return _try_again("A part of this service did not answer; send the DELETE again in a moment.")
+            sentence = "A part of this service did not answer; send the DELETE again in a moment."
+            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})
         return Response(HTTPStatus.NO_CONTENT)
 
     def _delete(self, path: str) -> None:
@@ -44,7 +43,3 @@ class DeleteResource:
             RejectReason.NO_SUCH_RESOURCE,
             "There is nothing to delete at this address; a study, a series or an instance can be deleted.",
         )
-
-
-def _try_again(sentence: str) -> Response:
-    return error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})

@@ -1,5 +1,6 @@
 """The parts of a ``multipart/related`` body; PS3.18 Section 8.6.1.2, RFC 2387 and RFC 2046 Section 5.1."""
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MAX_HEADERS_OF_PART = 16
 MAX_HEADER_BYTES = 4096
 MAX_BOUNDARY_LENGTH = 70  # RFC 2046 Section 5.1.1
+MAX_PADDING_BYTES = 256  # blanks behind the first boundary
 KEPT_IN_MEMORY_BYTES = 1024 * 1024  # of one part; a longer one goes to disk
 
 
@@ -44,7 +46,7 @@ class Part:
 
 def spool() -> BinaryIO:
     """Make a file for a part, which goes to disk when it grows."""
-    return cast(BinaryIO, SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES))  # noqa: SIM115 - who takes it closes it
+    return cast(BinaryIO, SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES))  # who takes it closes it
 
 
 def media_type(header: str) -> tuple[str, dict[str, str]]:
@@ -101,14 +103,14 @@ def _without_preamble(body: Iterable[bytes], delimiter: bytes) -> Iterator[bytes
     """From the first boundary on; what stands before it means nothing, RFC 2046 Section 5.1.1."""
     pieces = iter(body)
     held = b"\r\n"  # a boundary stands at the beginning of a line, and the body begins one
+    line = re.compile(rb"\r\n" + re.escape(delimiter) + rb"(?:(--)|[ \t]*\r\n)")
     for piece in pieces:
         held += piece
-        first = held.find(b"\r\n" + delimiter)
-        if first >= 0:
-            yield held[first + 2 :]
+        if first := line.search(held):
+            yield delimiter + (first[1] or b"\r\n") + held[first.end() :]
             yield from pieces
             return
-        held = held[-len(delimiter) - 1 :]
+        held = held[-len(delimiter) - MAX_PADDING_BYTES :]
     raise _malformed("the boundary that its Content-Type names does not occur")
 
 

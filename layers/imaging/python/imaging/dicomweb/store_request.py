@@ -99,5 +99,12 @@ def _part10(parts: Iterator[Part]) -> Iterator[BinaryIO | Rejected]:
 def _assembled(parts: Iterator[Part], root_type: str) -> Iterator[BinaryIO | Rejected]:
     with MetadataAssembly(root_type) as assembly:
         for part in parts:
-            yield from assembly.add(part)
+            if part.content_type == DICOM:
+                part.content.close()
+                yield Rejected(
+                    RejectReason.UNSUPPORTED_MEDIA_TYPE,
+                    f"A part is {DICOM} in a request of metadata; send it in another.",
+                )
+            else:
+                yield from assembly.add(part)
         yield from assembly.finish()

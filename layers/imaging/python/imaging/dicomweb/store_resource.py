@@ -1,5 +1,6 @@
 """Every POST below a storage space: STOW-RS; PS3.18 Section 10.5."""
 
+import errno
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,8 +64,11 @@ class StoreResource:
         except Rejected as rejected:
             return StoreAnswer(error_response(http_status(rejected.reason), str(rejected)), (rejected,))
         except Unavailable:
-            sentence = "The storage did not answer for every instance; send the whole request again."
-            return StoreAnswer(error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "2"}))
+            return _again("The storage did not take every instance; send the whole request again.")
+        except OSError as failure:
+            if failure.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise
+            return _again("There is no room for the request at this moment; send it again.")
         return StoreAnswer(store_response(outcomes, self._links), tuple(outcomes))
 
     def _outcomes(self, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> list[Stored | Rejected]:
@@ -108,6 +112,10 @@ class StoreResource:
             if not keeping.has_taken_any:
                 raise
             keeping.refuse(rejected)
+
+
+def _again(sentence: str) -> StoreAnswer:
+    return StoreAnswer(error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "5"}))
 
 
 class _InOrder:

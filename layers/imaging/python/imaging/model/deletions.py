@@ -22,9 +22,13 @@ class Deletions:
     ----------
     until
         By scope (`scope_of`): what a door took up to this moment is deleted.
+    leased_until
+        Up to when somebody gives their markers to objects that have none yet;
+        None if all have.
     """
 
     until: Mapping[str, datetime] = field(default_factory=dict)
+    leased_until: datetime | None = None
 
     def __bool__(self) -> bool:
         return bool(self.until)
@@ -54,12 +58,12 @@ class Deletions:
         """The series that marks of less than the study speak of."""
         return {scope.partition("/")[0] for scope in self.until if scope != WHOLE_STUDY}
 
-    def adding(self, scope: str, until: datetime) -> "Deletions":
+    def adding(self, scope: str, until: datetime, leased_until: datetime | None = None) -> "Deletions":
         """These and one more; what it covers needs no mark of its own any longer."""
         kept = {
             other: moment for other, moment in self.until.items() if not (_covers(scope, other) and moment <= until)
         }
-        return Deletions({scope: until} | kept)
+        return Deletions({scope: until} | kept, self.leased_until or leased_until)
 
 
 def _covers(scope: str, other: str) -> bool:

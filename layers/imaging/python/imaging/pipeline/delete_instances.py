@@ -5,27 +5,27 @@
    markers' events make tombstones of the rows, which a revision then tells.
 3. The rows are hidden until they are tombstones.
 
+Where there are more keys than a request has time for, they are hidden first,
+and the finalizer that waits for the study gives them their markers.
+
 Whoever dies in between has answered nothing. Sent again, the request goes on
 with what is left, be it objects or rows that can still be seen.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.errors import Rejected, RejectReason
 from imaging.model.deletions import scope_of
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.pipeline.index_instance import deletion_of
+from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.ports.catalogue import StudyContents
 from imaging.ports.manifest import InstanceIndex, StudyDeletions
 from imaging.ports.objects import ObjectListing, ObjectStore
 
-TIME_LIMIT = timedelta(seconds=20)  # of the 28 that the function has: one more batch, and the mark
-AT_A_TIME = 2_000  # keys: a second's work of S3
-
-
-class DeletionUnfinished(Unavailable):
-    """There was too much for one request; the message, one sentence for the sender, says how much is done."""
+AT_ONCE = 1_000
+"""As many keys as one call of S3 deletes."""
 
 
 class DeleteInstances:
@@ -33,10 +33,8 @@ class DeleteInstances:
 
     Parameters
     ----------
-    time_limit
-        After so long no further objects are deleted.
-    at_a_time
-        How many objects are deleted between two looks at the clock.
+    at_once
+        How many objects are deleted within a request.
     """
 
     def __init__(
@@ -48,8 +46,7 @@ class DeleteInstances:
         deletions: StudyDeletions,
         clock: Callable[[], datetime],
         *,
-        time_limit: timedelta = TIME_LIMIT,
-        at_a_time: int = AT_A_TIME,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._objects = objects
         self._listing = listing
@@ -57,8 +54,8 @@ class DeleteInstances:
         self._contents = contents
         self._deletions = deletions
         self._clock = clock
-        self._time_limit = time_limit
-        self._at_a_time = at_a_time
+        self._at_once = at_once
+        self._large_deletions = LargeDeletions(objects)
 
     def __call__(
         self, study: StudyKey, series_instance_uid: str | None = None, sop_instance_uid: str | None = None
@@ -69,10 +66,9 @@ class DeleteInstances:
         ------
         Rejected
             `NO_SUCH_RESOURCE` if there is nothing of it.
-        DeletionUnfinished
-            A part is deleted; sent again, the request deletes the rest.
         Unavailable
-            The same, of what did not answer.
+            Something did not answer, and a part may be deleted; sent again, the
+            request deletes the rest.
         """
         if series_instance_uid and sop_instance_uid:
             key = InstanceKey(study.space, study.study_instance_uid, series_instance_uid, sop_instance_uid)
@@ -82,7 +78,7 @@ class DeleteInstances:
     def _delete_instance(self, key: InstanceKey) -> int:
         stored = self._objects.head(key.space, key.object_key)
         until = self._clock()
-        if stored:
+        if stored and not self._large_deletions.covers(key, stored):
             self._objects.delete(key.space, key.object_key)
             if self._bury(key, stored.version_id):
                 return 1
@@ -104,19 +100,21 @@ class DeleteInstances:
         return row.deleted or self._index.record_changes([deletion_of(row)], self._clock()) == []
 
     def _delete_all(self, study: StudyKey, series_instance_uid: str | None) -> int:
-        began_at = self._clock()
         keys = self._keys(study, series_instance_uid)
         until = self._clock()  # not earlier: all that was listed had been taken by then
-        if not keys and not self._has_visible(study, series_instance_uid):
+        under_way = self._large_deletions.under_way(study)  # what it has not come to is for it alone to delete
+        is_nothing = (bool(under_way) or not keys) and not self._has_visible(study, series_instance_uid)
+        if is_nothing and not keys:
             raise _nothing()
-        for start in range(0, len(keys), self._at_a_time):
-            if self._clock() - began_at > self._time_limit:
-                raise DeletionUnfinished(
-                    f"{start} of {len(keys)} instances are deleted, which is as many as fit into the time of one "
-                    "request; send it again for the rest."
-                )
-            self._objects.delete_all(study.space, keys[start : start + self._at_a_time])
-        self._deletions.mark(study, scope_of(series_instance_uid, None), until, self._clock())
+        is_large = bool(under_way) or len(keys) > self._at_once
+        scope = scope_of(series_instance_uid, None)
+        if is_large:
+            self._large_deletions.begin(study, scope, until)
+        else:
+            self._objects.delete_all(study.space, keys)
+        self._deletions.mark(study, scope, until, self._clock(), is_unfinished=is_large)
+        if is_nothing:  # for a reader; what was stored and not indexed yet is deleted with the rest
+            raise _nothing()
         return len(keys)
 
     def _keys(self, study: StudyKey, series_instance_uid: str | None) -> list[str]:
@@ -125,7 +123,7 @@ class DeleteInstances:
         return [key for key in self._listing.keys(study.space, below) if _is_instance(study.space, key)]
 
     def _has_visible(self, study: StudyKey, series_instance_uid: str | None) -> bool:
-        return any(True for _ in self._contents.read_instances(study, series_instance_uid, at_a_time=1))
+        return any(True for _ in self._contents.read_instances(study, series_instance_uid, at_a_time=1_000))
 
 
 def _is_instance(space: str, object_key: str) -> bool:

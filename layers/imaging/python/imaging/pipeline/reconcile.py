@@ -8,13 +8,15 @@ the manifest's side.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 
 from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.pipeline.index_instance import IndexInstance
+from imaging.pipeline.large_deletion import LargeDeletions, study_of_large_deletion
 from imaging.pipeline.restore_study import RestoreStudy
-from imaging.ports.manifest import StudyFence, StudyRestoration
+from imaging.ports.manifest import StudyDeletions, StudyFence, StudyRestoration
 from imaging.ports.objects import ListedVersion, ObjectListing
 
 
@@ -41,12 +43,18 @@ class Reconcile:
         restoration: StudyRestoration,
         index: IndexInstance,
         restore: RestoreStudy,
+        large_deletions: LargeDeletions,
+        deletions: StudyDeletions,
+        clock: Callable[[], datetime],
     ) -> None:
         self._listing = listing
         self._fence = fence
         self._restoration = restoration
         self._index = index
         self._restore = restore
+        self._large_deletions = large_deletions
+        self._deletions = deletions
+        self._clock = clock
 
     def __call__(
         self, space: str, *, after_study: str = "", progress: Callable[[Reconciled], None] = lambda _: None
@@ -87,6 +95,15 @@ class Reconcile:
             if known != ("" if version.is_delete_marker else version.version_id):
                 differing.append(key)
         self._bring_up(differing, result)
+        if any(
+            study_of_large_deletion(study.space, each.object_key) and not each.is_delete_marker for each in versions
+        ):
+            self._resume_deletion(study)
+
+    def _resume_deletion(self, study: StudyKey) -> None:
+        """Let the finalizer go on with a deletion whose marks were lost, or never came to be."""
+        for scope, until in self._large_deletions.under_way(study).until.items():
+            self._deletions.mark(study, scope, until, self._clock(), is_unfinished=True)
 
     def _instances_of(
         self, space: str, versions: Iterable[ListedVersion]

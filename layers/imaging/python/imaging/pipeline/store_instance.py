@@ -1,7 +1,7 @@
 """Stage 1: take an instance, whichever door it comes through."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from imaging.dicom.pixel_data import check_pixel_data
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Arrival, Door
+from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.pipeline.object_source import ObjectSource
 from imaging.ports.objects import ObjectStore, StoredObject
 from imaging.settings import OtherBytes, Space, space_named
@@ -20,6 +21,7 @@ from imaging.settings import OtherBytes, Space, space_named
 CONTENT_TYPE = "application/dicom"
 
 _ROUNDS = 5
+_LARGEST_SENT_UNASKED_BYTES = 16 * 1024 * 1024  # a larger one is sent only where the key is free, or shall be replaced
 _LARGEST_LOOKED_THROUGH_BYTES = 1024 * 1024  # of a larger file the sequences are left to indexing: they may be endless
 
 
@@ -75,6 +77,7 @@ class StoreInstance:
         self._objects = objects
         self._spaces = spaces
         self._clock = clock
+        self._large_deletions = LargeDeletions(objects)
 
     def __call__(
         self,
@@ -161,16 +164,20 @@ class StoreInstance:
         Rejected
             `OTHER_BYTES_STORED`, in a space that refuses them.
         Unavailable
-            The store does not answer, or too many senders store the same
-            instance at once.
+            The store does not answer, too many senders store the same instance
+            at once, or a deletion of it is not through yet.
         """
         refuses = self._spaces[received.key.space].other_bytes is OtherBytes.REFUSE
+        is_large = received.data_set_bytes > _LARGEST_SENT_UNASKED_BYTES
         for _ in range(_ROUNDS):
-            if self._put_if_absent(received):
+            current = self._current(received) if is_large else None
+            if current is None and self._put_if_absent(received):
                 return _stored(received, Outcome.CREATED)
-            current = self._objects.head(received.key.space, received.key.object_key)
+            current = current or self._current(received)
             if current is None:
                 continue  # deleted since
+            if self._large_deletions.covers(received.key, current):
+                raise Unavailable("What is stored of this study is being deleted; send it again in a minute.")
             if self._is_identical(received, current):
                 return _stored(received, Outcome.IDENTICAL)
             if refuses:
@@ -183,12 +190,15 @@ class StoreInstance:
                 return _stored(received, Outcome.REPLACED)
         raise Unavailable("Others store the same instance at this moment; send it again.")
 
+    def _current(self, received: Received) -> StoredObject | None:
+        return self._objects.head(received.key.space, received.key.object_key)
+
     def _put_if_absent(self, received: Received) -> str | None:
         return self._objects.put_if_absent(
             received.key.space,
             received.key.object_key,
             received.part10,
-            metadata=received.arrival.as_object_metadata(),
+            metadata=self._arriving(received),
             content_type=CONTENT_TYPE,
         )
 
@@ -198,9 +208,13 @@ class StoreInstance:
             received.key.object_key,
             received.part10,
             etag=etag,
-            metadata=received.arrival.as_object_metadata(),
+            metadata=self._arriving(received),
             content_type=CONTENT_TYPE,
         )
+
+    def _arriving(self, received: Received) -> Mapping[str, str]:
+        """The moment is that of the put, which may be long after the check: a deletion goes by it."""
+        return replace(received.arrival, stored_at=self._clock()).as_object_metadata()
 
     def _is_identical(self, received: Received, current: StoredObject) -> bool:
         arrival = Arrival.of_object_metadata(current.metadata)

@@ -67,7 +67,7 @@ class CommittedRevision:
 class StudyDeletions(Protocol):
     """What was deleted, told before the rows say so."""
 
-    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime) -> None:
+    def mark(self, study: StudyKey, scope: str, until: datetime, at: datetime, *, is_unfinished: bool = False) -> None:
         """Hide the scope's rows of what was stored until then, and open the study for a revision.
 
         It hides rows that are written later too: an indexer may have read the
@@ -80,7 +80,12 @@ class StudyDeletions(Protocol):
             As `imaging.model.deletions.scope_of` names it.
         at
             Now; the study is quiet from here on.
+        is_unfinished
+            Whether objects are left that have no delete marker yet.
         """
+
+    def lease(self, study: Study, until: datetime) -> bool:
+        """Be the one that deletes objects until then; False if it moved on since the study was read."""
 
 
 class StudyFence(Protocol):

@@ -1,0 +1,1 @@
+"""How fast the system stores and reads, beside what bare AWS calls take for the same bytes: `make bench`."""

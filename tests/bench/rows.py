@@ -1,0 +1,150 @@
+"""What is measured, a row each. A new row is one more entry of `ROWS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from tests.bench.dicomweb_connection import MULTIPART_DICOM, DicomWebConnection
+from tests.bench.floor import Floor
+from tests.bench.measurement import MEGABYTES, OPERATIONS, Operation, Unit
+from tests.bench.synthetic_studies import Kind, Study
+
+LAMBDA_REQUEST_BYTES = 4_200_000
+"""The most that goes into a request on its way to Lambda; the front door and CloudFront let a little more through."""
+
+_REPEATS = 20
+_AS_STORED = f"{MULTIPART_DICOM}; transfer-syntax=*"
+_SINGLE_PART = "application/dicom; transfer-syntax=*"
+
+Operations = Callable[[DicomWebConnection, Study], list[Operation]]
+
+
+class Route(Enum):
+    """The way a request takes inside the system."""
+
+    LAMBDA = "Lambda"
+    STAGE = "Lambda (API)"
+    """Asked at the API's own address, for what the front door gives to the gateway."""
+    GATEWAY = "gateway"
+
+
+class FloorOf(Enum):
+    """What bare AWS does of the same; rows that share one share its measurement."""
+
+    PUT = "PutObject"
+    GET = "GetObject"
+    QUERY_STUDY = "Query, its row"
+    QUERY_METADATA = "Query, its rows"
+
+    def operations(self, floor: Floor, study: Study) -> list[Operation]:
+        match self:
+            case FloorOf.PUT:
+                return floor.puts(study)
+            case FloorOf.GET:
+                return floor.gets(study)
+            case FloorOf.QUERY_STUDY:
+                return floor.study_queries(study, _REPEATS)
+            case FloorOf.QUERY_METADATA:
+                return floor.metadata_queries(study, _REPEATS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that a client does with a study.
+
+    Attributes
+    ----------
+    operations
+        What the client does, over its connection. Rows that store are given a
+        study that nobody has; the others one that is stored and indexed.
+    """
+
+    name: str
+    kind: Kind
+    route: Route
+    unit: Unit
+    floor: FloorOf
+    operations: Operations
+
+    @property
+    def title(self) -> str:
+        """Names it among all rows."""
+        return f"{self.kind.value}: {self.name} ({self.route.value})"
+
+    @property
+    def stores(self) -> bool:
+        return self.floor is FloorOf.PUT
+
+
+def requests_of(files: tuple[bytes, ...], request_bytes: int) -> list[tuple[bytes, ...]]:
+    """The files in as few requests of at most so many bytes as their order allows; each has at least one file."""
+    requests: list[tuple[bytes, ...]] = []
+    size = 0
+    for file in files:
+        if not requests or size + len(file) > request_bytes:
+            requests.append(())
+            size = 0
+        requests[-1] += (file,)
+        size += len(file)
+    return requests
+
+
+def _store_in_small_requests(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [partial(connection.store, files, chunked=False) for files in requests_of(study.files, LAMBDA_REQUEST_BYTES)]
+
+
+def _store_at_once(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [partial(connection.store, study.files, chunked=True)]
+
+
+def _read_study(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [partial(connection.read, _path(study), _AS_STORED, study.size_bytes)]
+
+
+def _read_instances(accept: str) -> Operations:
+    def operations(connection: DicomWebConnection, study: Study) -> list[Operation]:
+        return [
+            partial(
+                connection.read,
+                f"{_path(study)}/series/{key.series_instance_uid}/instances/{key.sop_instance_uid}",
+                accept,
+                len(file),
+            )
+            for key, file in zip(study.keys, study.files, strict=True)
+        ]
+
+    return operations
+
+
+def _search_study(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [
+        partial(connection.ask, f"/studies?StudyInstanceUID={study.study_instance_uid}", study.study_instance_uid)
+    ] * _REPEATS
+
+
+def _read_metadata(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [partial(connection.ask, f"{_path(study)}/metadata", study.keys[-1].sop_instance_uid)] * _REPEATS
+
+
+def _path(study: Study) -> str:
+    return f"/studies/{study.study_instance_uid}"
+
+
+ROWS: tuple[Row, ...] = (
+    Row("store, several slices a request", Kind.CT, Route.LAMBDA, MEGABYTES, FloorOf.PUT, _store_in_small_requests),
+    Row("store, all in one request", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.PUT, _store_at_once),
+    Row("read, all in one request", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_study),
+    Row("read, one by one", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
+    Row("read, one by one", Kind.CT, Route.STAGE, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
+    Row("search", Kind.CT, Route.LAMBDA, OPERATIONS, FloorOf.QUERY_STUDY, _search_study),
+    Row("metadata", Kind.CT, Route.GATEWAY, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
+    Row("metadata", Kind.CT, Route.STAGE, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
+    Row("store", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.PUT, _store_at_once),
+    Row("read", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
+    Row("read, by redirect", Kind.MULTI_FRAME, Route.STAGE, MEGABYTES, FloorOf.GET, _read_instances(_SINGLE_PART)),
+    Row("store, a study a request", Kind.SMALL, Route.LAMBDA, OPERATIONS, FloorOf.PUT, _store_in_small_requests),
+    Row("read, a study a request", Kind.SMALL, Route.GATEWAY, OPERATIONS, FloorOf.GET, _read_study),
+    Row("read, a study a request", Kind.SMALL, Route.STAGE, OPERATIONS, FloorOf.GET, _read_study),
+)
+"""In an order in which every read finds a study that the rows before it have stored."""
