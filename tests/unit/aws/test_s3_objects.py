@@ -23,13 +23,13 @@ SHORT = LONG[:100]
 
 @pytest.fixture
 def bucket(embedded_aws: EmbeddedAws) -> Iterator[str]:
-    clients.client.cache_clear()
+    clients.made.cache_clear()
     name = f"space-{uuid.uuid4().hex}"
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     yield name
-    clients.client.cache_clear()
+    clients.made.cache_clear()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """boto3 clients, one per service and process, and their failures in our words."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,12 +22,19 @@ _CONFIG = Config(
 _S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))  # pre-signed addresses with response headers need it
 
 
+_turn = threading.Lock()
 _make_client: Callable[..., Any] = boto3.client
 
 
-@cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
     """Return the process's client of `service`; clients are safe to share between threads."""
+    with _turn:  # making one takes a moment, and is no work for every thread that starts
+        return made(service)
+
+
+@cache
+def made(service: str) -> Any:  # noqa: ANN401
+    """Make a client; by `client` alone."""
     return _make_client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
 
 
