@@ -141,6 +141,8 @@ def failure(status: int, sentence: str) -> JSONResponse:
 
 async def _http_failure(_: Request, failed: Exception) -> Response:
     status = failed.status_code if isinstance(failed, HTTPException) else 500
+    if status == 408:
+        return failure(408, "The body stopped coming in; send the request again.")
     if status == 405:
         return failure(405, "The method is not one that this address knows.")
     return failure(status, "There is nothing at this address; /spaces/{space}/studies is where DICOMweb begins.")

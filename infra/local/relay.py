@@ -1,5 +1,7 @@
 """Passes a request on to a backend and its answer back, byte for byte."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 import httpx
@@ -68,6 +70,18 @@ async def send(client: httpx.AsyncClient, request: Request, origin: str, target:
     return await client.send(outgoing, stream=True)
 
 
+async def _arriving(request: Request, timeout_seconds: float) -> AsyncIterator[bytes]:
+    pieces = request.stream()
+    while True:
+        try:
+            piece = await asyncio.wait_for(anext(pieces), timeout_seconds)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise HTTPException(408) from None
+        yield piece
+
+
 async def stream(
     client: httpx.AsyncClient, request: Request, origin: str, target: bytes, timeout_seconds: float
 ) -> Response:
@@ -87,7 +101,7 @@ async def stream(
         request.method,
         origin,
         headers=headers,
-        content=request.stream() if framed else None,  # without a Content-Length it goes out in chunks
+        content=_arriving(request, timeout_seconds) if framed else None,  # without a Content-Length: in chunks
         timeout=timeout_seconds,
         extensions={"target": target},
     )

@@ -111,6 +111,12 @@ def test_a_long_part_goes_to_disk() -> None:
         assert content.fileno() > 2
 
 
+@pytest.mark.parametrize("size", [1, 9, 1000])
+def test_blanks_behind_a_boundary_mean_nothing_and_a_line_that_begins_like_one_is_none(size: int) -> None:
+    body = b"--Bx\r\npreamble\r\n--B \t\r\n" + DICOM + b"x\r\n--B \r\n" + DICOM + b"y\r\n--B--"
+    assert contents(body, size=size) == [b"x", b"y"]
+
+
 def test_a_part_may_be_empty_and_may_look_like_a_boundary() -> None:
     body = b"--B\r\n" + DICOM + b"\r\n--B\r\n" + DICOM + b"--B\r\n-B\r\n--Bx\r\r\n--B--"
     assert contents(body) == [b"", b"--B\r\n-B\r\n--Bx\r"]
@@ -139,7 +145,7 @@ def test_refuses_a_body_that_cannot_be_split(body: bytes, size: int) -> None:
     refusal(body, size=size)
 
 
-@pytest.mark.parametrize("boundary", ["", "x" * 71, "Ł"])
+@pytest.mark.parametrize("boundary", ["", "x" * 257, "Ł"])
 def test_refuses_a_boundary_that_is_none(boundary: str) -> None:
     refusal(b"--x\r\n\r\nx\r\n--x--", boundary)
 

@@ -1,5 +1,7 @@
 import json
+import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -212,6 +214,50 @@ def test_a_body_that_breaks_off_is_one_more_failure_after_what_was_whole(
 
 def test_a_body_that_breaks_off_before_anything_was_whole_is_refused(resource: StoreResource) -> None:
     assert send(resource, MULTIPART, body(instance_file())[:-20]).response.status == 400
+
+
+def test_instances_that_come_too_late_are_to_be_sent_again_and_the_others_are_answered_for(
+    objects: InMemoryObjects,
+) -> None:
+    store = StoreInstance(objects, SPACES, Clock())
+    in_no_time = StoreResource(store, SPACES, Links("https://imaging.example.org"), time_limit=timedelta(seconds=-1))
+    answer = post(in_no_time, instance_file())
+    assert answer.response.status == 409
+    (failed,) = module(answer)["00081198"]["Value"]
+    assert (failed["00081155"]["Value"], failed["00081197"]["Value"]) == (["1.2.3"], [0xA700])
+    assert objects.keys() == []
+
+
+@pytest.mark.parametrize("content_type", ["application/dicom", MULTIPART])
+def test_a_sender_that_leaves_leaves_no_file_open(resource: StoreResource, content_type: str) -> None:
+    def leaving() -> Iterator[bytes]:
+        yield b"--B\r\n\r\n" + bytes(3_000_000)
+        raise ConnectionResetError
+
+    before = open_files()
+    with pytest.raises(ConnectionResetError) as left:
+        resource("/spaces/main/studies", {"content-type": content_type}, leaving())
+    assert open_files() == before, left  # while the failure holds on to every frame
+
+
+def open_files() -> set[str]:
+    return {os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.lexists(entry.path)}
+
+
+def test_a_type_quoted_with_a_transfer_syntax_is_understood(resource: StoreResource) -> None:
+    content_type = 'multipart/related; type="application/dicom; transfer-syntax=1.2.840.10008.1.2.1"; boundary=B'
+    assert send(resource, content_type, body(instance_file())).response.status == 200
+
+
+def test_a_part_called_octet_stream_is_looked_into(resource: StoreResource) -> None:
+    content = body(instance_file(), content_type="application/octet-stream")
+    assert send(resource, MULTIPART, content).response.status == 200
+
+
+def test_an_instance_among_metadata_fails_and_is_told(resource: StoreResource) -> None:
+    answer = send(resource, 'multipart/related; type="application/dicom+json"; boundary=B', body(instance_file()))
+    assert answer.response.status == 409
+    assert module(answer)["0008119A"]["Value"][0]["00081197"]["Value"] == [0xC005]
 
 
 def test_refuses_a_compressed_body(resource: StoreResource) -> None:

@@ -6,7 +6,7 @@ just what that process uses.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 Environment = Mapping[str, str]
 
+STORE_TIME_LIMIT = timedelta(seconds=22)  # of the 28 that the function has
 MAX_DROPPED_OBJECT_BYTES = 1024**3  # twice that, and the interpreter, fit the function's memory
 
 
@@ -145,9 +146,13 @@ def store_instance(environment: Environment) -> StoreInstance:
 
 
 def store_resource(environment: Environment) -> StoreResource:
-    """Stage 1, behind STOW-RS."""
+    """Stage 1, behind STOW-RS, in the time that a function has."""
+    return _storing(environment, STORE_TIME_LIMIT)
+
+
+def _storing(environment: Environment, time_limit: timedelta | None) -> StoreResource:
     settings = Settings(environment)
-    return StoreResource(store_instance(environment), settings.spaces, _links(settings))
+    return StoreResource(store_instance(environment), settings.spaces, _links(settings), time_limit=time_limit)
 
 
 def store_drop(environment: Environment) -> Dropping:
@@ -216,7 +221,7 @@ def search_retrieve(environment: Environment) -> ReadResources:
 
 def gateway(environment: Environment) -> Gateway:
     """What the gateway serves, in bodies of any size."""
-    return Gateway(store_resource(environment), _reading(Settings(environment), None))
+    return Gateway(_storing(environment, None), _reading(Settings(environment), None))
 
 
 def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:

@@ -43,6 +43,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "image/x-jls": _JPEG_LS,
     "image/jpeg-ls": _JPEG_LS,
 }
+_OCTETS = {OCTET_STREAM, ""}
 # All of them are written as Explicit VR Little Endian, which has the same values.
 _NATIVE = {"", "1.2.840.10008.1.2", EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"}
 _MULTI_COMPONENT = set(_FAMILIES["image/jpx"])  # one codestream can hold all frames
@@ -116,6 +117,8 @@ def pixel_data(parts: Sequence[BulkPart], declared: str) -> tuple[BulkValue, str
     expected = next(iter(named), declared)
     if named and declared and compressed_syntax(expected) != compressed_syntax(declared):
         raise _contradiction("the parts of its Pixel Data name another transfer syntax than the metadata")
+    if any(part.media_type not in _FAMILIES and part.media_type not in _OCTETS for part in parts):
+        raise _contradiction("a part of its Pixel Data is neither an image, a video nor application/octet-stream")
     kinds = {part.media_type in _FAMILIES for part in parts}
     if len(kinds) > 1:
         raise _contradiction("some parts of its Pixel Data are compressed and some are not")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_HEADERS_OF_PART = 16
 MAX_HEADER_BYTES = 4096
-MAX_BOUNDARY_LENGTH = 70  # RFC 2046 Section 5.1.1
+MAX_BOUNDARY_LENGTH = 256  # RFC 2046 Section 5.1.1 allows senders 70; Orthanc, for one, takes 73
 MAX_PADDING_BYTES = 256  # blanks behind the first boundary
 KEPT_IN_MEMORY_BYTES = 1024 * 1024  # of one part; a longer one goes to disk
 
@@ -78,7 +78,7 @@ def read_parts(body: Iterable[bytes], boundary: str) -> Iterator[Part]:
         before its closing boundary; the parts before that have been given.
     """
     if not 0 < len(boundary) <= MAX_BOUNDARY_LENGTH or not boundary.isascii():
-        raise _malformed("its Content-Type needs a boundary of 1 to 70 ASCII characters")
+        raise _malformed("its Content-Type needs a boundary of 1 to 256 ASCII characters")
     arriving = _Arriving()
     parser = MultipartParser(
         boundary, arriving.callbacks(), max_header_count=MAX_HEADERS_OF_PART, max_header_size=MAX_HEADER_BYTES

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from imaging.dicom.bare_data_set import missing_beginning
 from imaging.dicom.byte_source import FileSource
+from imaging.dicomweb.bulk_data import OCTET_STREAM
 from imaging.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART
 from imaging.dicomweb.metadata_request import MetadataAssembly
 from imaging.dicomweb.multipart import Part, media_type, read_parts, spool
@@ -39,7 +40,8 @@ def instances_of(headers: Mapping[str, str], body: Iterable[bytes]) -> Generator
         holds nothing.
     """
     name, parameters = media_type(headers.get("content-type", ""))
-    root_type = name if name == DICOM else parameters.get("type", DICOM).lower()
+    # Some senders quote the type together with a transfer syntax.
+    root_type = name if name == DICOM else media_type(parameters.get("type", DICOM))[0]
     if name not in {DICOM, MULTIPART} or root_type not in _ROOT_TYPES:
         raise Rejected(
             RejectReason.UNSUPPORTED_MEDIA_TYPE,
@@ -77,8 +79,12 @@ def _from_its_beginning(content: BinaryIO) -> BinaryIO:
 
 def _single(body: Iterable[bytes]) -> Iterator[BinaryIO | Rejected]:
     content = spool()
-    for piece in body:
-        content.write(piece)
+    try:
+        for piece in body:
+            content.write(piece)
+    except BaseException:  # also a sender that has left: nobody will close it
+        content.close()
+        raise
     if content.tell():
         yield content
     else:
@@ -87,7 +93,7 @@ def _single(body: Iterable[bytes]) -> Iterator[BinaryIO | Rejected]:
 
 def _part10(parts: Iterator[Part]) -> Iterator[BinaryIO | Rejected]:
     for part in parts:
-        if part.content_type in {"", DICOM}:
+        if part.content_type in {"", DICOM, OCTET_STREAM}:  # what a sender calls it that knows no better
             yield part.content
         else:
             part.content.close()

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
+from math import inf
+from time import monotonic
 from typing import BinaryIO
 
 from imaging.dicom.uid import check_uid
@@ -35,12 +38,22 @@ class StoreAnswer:
 
 
 class StoreResource:
-    """Stores what a request carries, while it comes in."""
+    """Stores what a request carries, while it comes in.
 
-    def __init__(self, store: StoreInstance, spaces: Mapping[str, Space], links: Links) -> None:
+    Parameters
+    ----------
+    time_limit
+        Instances that come later than this are refused, so that the others
+        are answered for in time. None: they may take as long as they like.
+    """
+
+    def __init__(
+        self, store: StoreInstance, spaces: Mapping[str, Space], links: Links, *, time_limit: timedelta | None = None
+    ) -> None:
         self._store = store
         self._spaces = spaces
         self._links = links
+        self._time_limit = time_limit
 
     def __call__(self, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> StoreAnswer:
         """Answer one request.
@@ -94,6 +107,7 @@ class StoreResource:
 
         Where nothing was taken before, it is the failure of the request.
         """
+        ends_at = monotonic() + self._time_limit.total_seconds() if self._time_limit else inf
         try:
             for content in instances:
                 if isinstance(content, Rejected):
@@ -103,6 +117,8 @@ class StoreResource:
                     received = self._store.receive(
                         space, content, door=Door.STOW_RS, study_instance_uid=study_instance_uid
                     )
+                    if monotonic() > ends_at:
+                        raise _too_late(received)
                 except Rejected as rejected:
                     content.close()
                     keeping.refuse(rejected)
@@ -112,6 +128,15 @@ class StoreResource:
             if not keeping.has_taken_any:
                 raise
             keeping.refuse(rejected)
+
+
+def _too_late(received: Received) -> Rejected:
+    return Rejected(
+        RejectReason.TOO_LARGE,
+        "The request holds more instances than fit into its time; send this one again, in a smaller one.",
+        sop_class_uid=received.sop_class_uid,
+        sop_instance_uid=received.key.sop_instance_uid,
+    )
 
 
 def _again(sentence: str) -> StoreAnswer:
