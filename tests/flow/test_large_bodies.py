@@ -1,7 +1,9 @@
 """Bodies on both sides of what API Gateway and Lambda carry; which way each takes is the routing rule's choice."""
 
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -104,6 +106,29 @@ def test_a_large_body_that_breaks_off_leaves_nothing_half_written(client):
     prefix = f"studies/{key.study_instance_uid}/"
     assert "Contents" not in s3.list_objects_v2(Bucket=client.bucket("main"), Prefix=prefix)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=client.bucket("main"), Prefix=prefix)
+
+
+def test_senders_of_one_large_instance_at_once_are_all_answered_and_leave_no_upload_behind(client):
+    (key,) = new_study()
+    pixels = [bytes([number]) * 24_000_000 for number in range(3)]
+    bodies = [body_of([part10_instance(key, PixelData=each, Rows=1, Columns=1)]) for each in pixels]
+    together = threading.Barrier(len(bodies))
+
+    def all_but_the_end_first(body: bytes) -> Iterator[bytes]:
+        yield from in_pieces(body[:-10])
+        together.wait(60)
+        yield body[-10:]
+
+    def send(body: bytes) -> int:
+        address = f"{client.system.dicomweb()}/studies"
+        return httpx.post(address, headers=MULTIPART, content=all_but_the_end_first(body), timeout=120).status_code
+
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        assert list(pool.map(send, bodies)) == [200] * len(bodies)
+    client.wait_for_revision(key, 1)
+    assert client.instance_bytes(key)[-24_000_000:] in pixels
+    uploads = client.aws("s3").list_multipart_uploads(Bucket=client.bucket("main"))
+    assert [upload for upload in uploads.get("Uploads", []) if upload["Key"] == key.object_key] == []
 
 
 def test_half_a_gigabyte_passes_in_constant_memory(client, tmp_path):
