@@ -1,0 +1,1 @@
+"""Decodes, encodes and draws pixels, in worker processes that may die."""
