@@ -1,8 +1,11 @@
 """The attributes that are indexed, by level: what PS3.18 Section 10.6 searches and what an ImagingStudy is made of."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+
+from imaging.dicom.query_tag import attribute_of
+from imaging.settings import QueryTag
 
 Attributes: TypeAlias = Mapping[str, Mapping[str, Any]]
 """DICOM JSON, PS3.18 Annex F: 8-hex tag to ``{"vr", "Value"}``."""
@@ -91,8 +94,8 @@ _SERIES = frozenset(SERIES_ATTRIBUTES)
 _INSTANCE = frozenset(INSTANCE_ATTRIBUTES)
 
 
-def indexed(metadata: Attributes) -> Attributes:
-    """The attributes of all levels that the index keeps.
+def indexed(metadata: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
+    """The attributes of all levels that the index keeps, those of `query_tags` under their `tag`.
 
     A row has its limits: a value longer than `MAX_VALUE_CHARACTERS` as JSON is
     left out, and so is what comes after `MAX_INDEXED_CHARACTERS` in all. The
@@ -106,22 +109,29 @@ def indexed(metadata: Attributes) -> Attributes:
             if characters <= min(left, MAX_VALUE_CHARACTERS):
                 kept[tag] = metadata[tag]
                 left -= characters
+    for query_tag in query_tags:
+        attribute = attribute_of(metadata, query_tag)
+        if attribute and query_tag.tag not in kept:
+            characters = len(json.dumps(attribute))
+            if characters <= min(left, MAX_VALUE_CHARACTERS):
+                kept[query_tag.tag] = attribute
+                left -= characters
     return kept
 
 
-def study_level(attributes: Attributes) -> Attributes:
+def study_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
     """Those of the patient and the study."""
-    return _only(_STUDY, attributes)
+    return _only(_STUDY | _further("study", query_tags), attributes)
 
 
-def series_level(attributes: Attributes) -> Attributes:
+def series_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
     """Those of the series alone."""
-    return _only(_SERIES, attributes)
+    return _only(_SERIES | _further("series", query_tags), attributes)
 
 
-def instance_level(attributes: Attributes) -> Attributes:
+def instance_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
     """Those of the instance alone."""
-    return _only(_INSTANCE, attributes)
+    return _only(_INSTANCE | _further("instance", query_tags), attributes)
 
 
 def text(attributes: Attributes, tag: str) -> str:
@@ -132,6 +142,11 @@ def text(attributes: Attributes, tag: str) -> str:
     values = attributes.get(tag, {}).get("Value") or [None]
     value = values[0].get("Alphabetic") if isinstance(values[0], Mapping) else values[0]
     return "" if value is None else str(value)
+
+
+def _further(level: str, query_tags: Sequence[QueryTag]) -> frozenset[str]:
+    """What is indexed anyway keeps its level."""
+    return frozenset(tag.tag for tag in query_tags if tag.level == level) - _STUDY - _SERIES - _INSTANCE
 
 
 def _only(tags: frozenset[str], attributes: Attributes) -> Attributes:

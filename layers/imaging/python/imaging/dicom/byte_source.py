@@ -85,7 +85,7 @@ def truncated() -> Rejected:
 class RangeReader:
     """A file over a `ByteSource`, for a parser that goes forwards and looks back a few bytes.
 
-    No byte is fetched twice, and at most `READ_AHEAD_BYTES` are fetched beyond
+    No byte is fetched twice, and at most `read_ahead_bytes` are fetched beyond
     what was asked for.
 
     Attributes
@@ -95,18 +95,28 @@ class RangeReader:
     needed_until
         Up to here everything will be read; the reader may fetch it in larger
         pieces.
+    read_ahead_bytes
+        How much is fetched at least.
+    max_fetched_bytes
+        After so many it gives up.
     cut
         What the last read found when the end cut it short, else None.
     """
 
     def __init__(self, source: ByteSource) -> None:
         self.end = source.size_bytes
-        self.needed_until = 0
         self.cut: bytes | None = None
+        self.renew()
         self._source = source
         self._position = 0
         self._window = b""
         self._window_start = 0
+
+    def renew(self) -> None:
+        """Read on as a new reader does, with its bounds, and keep what is there."""
+        self.needed_until = 0
+        self.read_ahead_bytes = READ_AHEAD_BYTES
+        self.max_fetched_bytes = MAX_FETCHED_BYTES
         self._fetched_bytes = 0
 
     def tell(self) -> int:
@@ -153,11 +163,11 @@ class RangeReader:
         else:
             self._window, self._window_start = b"", self._position
         first = self._window_start + len(self._window)
-        ahead = max(READ_AHEAD_BYTES, min(self.needed_until - first, MAX_PIECE_BYTES))
+        ahead = max(self.read_ahead_bytes, min(self.needed_until - first, MAX_PIECE_BYTES))
         last = min(max(self._position + size, first + ahead), self.end) - 1
         if first > last:
             return
-        if self._fetched_bytes + last + 1 - first > MAX_FETCHED_BYTES:
+        if self._fetched_bytes + last + 1 - first > self.max_fetched_bytes:
             raise Rejected(RejectReason.TOO_LARGE, "The header, all before Pixel Data, is larger than 64 MiB.")
         fetched = self._source.read_range(first, last)
         self._window += fetched

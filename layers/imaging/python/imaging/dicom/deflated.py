@@ -6,7 +6,8 @@ import zlib
 from imaging.dicom.byte_source import ByteSource, truncated
 from imaging.errors import Rejected, RejectReason
 
-COMPRESSED_PIECE_BYTES = 64 * 1024
+COMPRESSED_PIECE_BYTES = 64 * 1024  # at first; who reads on is given more at a time
+MAX_COMPRESSED_PIECE_BYTES = 4 * 1024 * 1024
 INFLATED_PIECE_BYTES = 1024 * 1024
 MAX_INFLATED_BYTES = 1024 * 1024 * 1024
 
@@ -28,6 +29,7 @@ class InflatedSource:
     def __init__(self, source: ByteSource, offset: int) -> None:
         self._source = source
         self._next = offset
+        self._piece_bytes = COMPRESSED_PIECE_BYTES
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # a raw stream, RFC 1951: PS3.5 Section A.5
         self._inflated_bytes = 0
 
@@ -64,9 +66,10 @@ class InflatedSource:
         return piece
 
     def _compressed(self) -> bytes:
-        last = min(self._next + COMPRESSED_PIECE_BYTES, self._source.size_bytes) - 1
+        last = min(self._next + self._piece_bytes, self._source.size_bytes) - 1
         if self._next > last:
             raise truncated()
         compressed = self._source.read_range(self._next, last)
         self._next = last + 1
+        self._piece_bytes = min(2 * self._piece_bytes, MAX_COMPRESSED_PIECE_BYTES)
         return compressed

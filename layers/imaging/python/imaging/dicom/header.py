@@ -71,6 +71,20 @@ class Header:
     unreadable: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class OpenInstance:
+    """A file whose header has been read, to go on reading.
+
+    Attributes
+    ----------
+    elements
+        They stand at the first element of group 7FE0, or at the end.
+    """
+
+    header: Header
+    elements: DataSetReader
+
+
 def read_header(source: ByteSource, *, keep_sequences: bool = True) -> Header:
     """Read what a file says of its instance, without touching its Pixel Data.
 
@@ -98,6 +112,11 @@ def read_header(source: ByteSource, *, keep_sequences: bool = True) -> Header:
     ----------
     DICOM PS3.10 Section 7.1, *DICOM File Meta Information*.
     """
+    return open_instance(source, keep_sequences=keep_sequences).header
+
+
+def open_instance(source: ByteSource, *, keep_sequences: bool = True) -> OpenInstance:
+    """Read the header as `read_header` does, and stop where it ends."""
     reader = RangeReader(source)
     if reader.peek(PREAMBLE_BYTES + len(PREFIX))[PREAMBLE_BYTES:] != PREFIX:
         raise Rejected(
@@ -109,7 +128,7 @@ def read_header(source: ByteSource, *, keep_sequences: bool = True) -> Header:
         return _read_data_set(source, reader, file_meta, keep_sequences)
 
 
-def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, keep_sequences: bool) -> Header:
+def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, keep_sequences: bool) -> OpenInstance:
     if _uid(file_meta, MEDIA_STORAGE_SOP_CLASS_UID) == MediaStorageDirectoryStorage:
         raise Rejected(RejectReason.NOT_DICOM, "A DICOMDIR is no instance; send the files that it lists.")
     data_set_offset = reader.tell()
@@ -121,7 +140,7 @@ def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, 
     if not declared and elements.stopped_at_undefined_length:
         raise _unknown_transfer_syntax()  # encapsulated, and nothing says how it is compressed
     with _naming(ds, SOP_CLASS_UID, SOP_INSTANCE_UID):
-        return Header(
+        header = Header(
             data_set=ds,
             transfer_syntax_uid=transfer_syntax_uid,
             sop_class_uid=check_uid("SOPClassUID", _uid(ds, SOP_CLASS_UID)),
@@ -134,6 +153,7 @@ def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, 
             pixel_data_offset=elements.position,
             unreadable=tuple(elements.unreadable),
         )
+    return OpenInstance(header, elements)
 
 
 def open_data_set(

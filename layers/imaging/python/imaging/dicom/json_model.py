@@ -24,13 +24,14 @@ PIXEL_REPRESENTATION = 0x00280103
 Attributes = dict[str, dict[str, Any]]
 
 
-def to_dicom_json(header: Header, left_out: list[str] | None = None) -> Attributes:
-    """Make the DICOM JSON of all elements before Pixel Data, text in Unicode.
+def to_dicom_json(header: Header, left_out: list[str] | None = None, *, further: Dataset | None = None) -> Attributes:
+    """Make the DICOM JSON of all elements, text in Unicode.
 
     A value that breaks its VR is left out, alone: one careless element does
     not hide an instance. Binary values of more than 4096 bytes are given as a
     BulkDataURI relative to the instance, ``bulkdata/<tag>``, inside a sequence
     ``bulkdata/<tag of the sequence>/<item, from 0>/<tag>``.
+    Encapsulated pixels are a BulkDataURI however short they are.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def to_dicom_json(header: Header, left_out: list[str] | None = None) -> Attribut
         As `read_header` gives it.
     left_out
         Receives the tags that were left out, as such paths.
+    further
+        What follows the header, as `imaging.dicom.outline.Outline` has it; None: the header alone.
 
     References
     ----------
@@ -46,7 +49,11 @@ def to_dicom_json(header: Header, left_out: list[str] | None = None) -> Attribut
     paths = [] if left_out is None else left_out
     paths.extend(f"{tag:08X}" for tag in header.unreadable)
     with without_warnings():
-        return _DataSetJson(paths).of(header.data_set, path="", depth=0, signed=False)
+        make = _DataSetJson(paths)
+        attributes = make.of(header.data_set, path="", depth=0, signed=False)
+        if further:
+            attributes |= make.of(further, path="", depth=0, signed=_is_signed(header.data_set, otherwise=False))
+        return attributes
 
 
 class _DataSetJson:

@@ -12,6 +12,12 @@ from imaging.model.identifiers import InstanceKey
 DicomJson: TypeAlias = Mapping[str, Mapping[str, Any]]
 """A data set in the DICOM JSON Model, PS3.18 Annex F: 8-hex tag to ``{"vr", "Value"}``."""
 
+NO_LAYOUT = b"\0"
+"""In place of a layout: the instance has no pixels."""
+
+LAYOUT_BESIDE = b"\1"
+"""In place of a layout: it is too long for a row, and lies under `Instance.spilled_layout_key`."""
+
 
 class Door(StrEnum):
     """The way an instance came in."""
@@ -103,6 +109,9 @@ class Instance:
     attributes
         The indexed attributes (`imaging.dicom.attributes`), study and series
         attributes included.
+    pixel_layout
+        Where its frames lie, packed (`imaging.dicom.pixel_layout`), `NO_LAYOUT`
+        or `LAYOUT_BESIDE`; empty if it is to be found when it is needed.
     """
 
     key: InstanceKey
@@ -113,11 +122,17 @@ class Instance:
     arrival: Arrival
     sop_class_uid: str
     attributes: DicomJson
+    pixel_layout: bytes = b""
 
     @property
     def spilled_metadata_key(self) -> str:
         """Where the DICOM JSON of this version lies if it is too large for the manifest."""
         return f"{self.key.object_key.removesuffix('.dcm')}.{self.version_id}.json.gz"
+
+    @property
+    def spilled_layout_key(self) -> str:
+        """Where the pixel layout of this version lies if it is too long for the manifest."""
+        return f"{self.key.object_key.removesuffix('.dcm')}.{self.version_id}.frames"
 
     @property
     def deleted(self) -> bool:

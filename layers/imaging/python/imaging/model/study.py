@@ -41,6 +41,8 @@ class Study:
         Patient and study attributes of its most recently stored instance.
     deletions
         Which of its rows are hidden until they say that they are deleted.
+    listings
+        How the manifest lists it for searches, in the manifest's own words.
     """
 
     key: StudyKey
@@ -55,6 +57,7 @@ class Study:
     modalities: tuple[str, ...]
     attributes: DicomJson
     deletions: Deletions = field(default_factory=Deletions)
+    listings: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,22 @@ them is not restored but indexed again, as any change is.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from imaging.dicom.header import read_header
 from imaging.dicom.json_model import to_dicom_json
+from imaging.dicom.outline import read_outline
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action
 from imaging.model.revision import Revision, RevisionInstance
 from imaging.pipeline.index_instance import instance_of, keep_metadata
+from imaging.pipeline.keep_pixel_layout import with_pixel_layout
 from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.ports.manifest import Change, StudyFence, StudyRestoration
 from imaging.ports.objects import ObjectStore
+from imaging.settings import QueryTag
 
 _REVISION_KEY = re.compile(r"studies/[^/]+/revisions/(\d{8})\.json\.gz\Z")
 
@@ -27,12 +29,18 @@ class RestoreStudy:
     """Restores one study, if the manifest knows fewer revisions than the bucket."""
 
     def __init__(
-        self, objects: ObjectStore, archive: RevisionArchive, fence: StudyFence, restoration: StudyRestoration
+        self,
+        objects: ObjectStore,
+        archive: RevisionArchive,
+        fence: StudyFence,
+        restoration: StudyRestoration,
+        query_tags: Sequence[QueryTag] = (),
     ) -> None:
         self._objects = objects
         self._archive = archive
         self._fence = fence
         self._restoration = restoration
+        self._query_tags = query_tags
 
     def __call__(self, study: StudyKey, object_keys: Iterable[str]) -> bool:
         """Restore the study; `object_keys` are those below its prefix. True if anything was missing."""
@@ -74,9 +82,10 @@ class RestoreStudy:
                 "An object version that a revision names is gone; the study cannot be restored as it was."
             )
         stored, prefix = found
-        header = read_header(ObjectSource(self._objects, key, stored, prefix))
-        metadata = to_dicom_json(header)
-        instance = instance_of(key, header, stored, metadata, seen.change_number, seen.action)
+        outline = read_outline(ObjectSource(self._objects, key, stored, prefix))
+        metadata = to_dicom_json(outline.header, further=outline.further)
+        instance = instance_of(key, outline.header, stored, metadata, seen.change_number, seen.action, self._query_tags)
+        instance = with_pixel_layout(self._objects, instance, outline)
         return Change(None, instance, keep_metadata(self._objects, instance, metadata))
 
 
