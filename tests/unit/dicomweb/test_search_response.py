@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +51,7 @@ INSTANCE = Instance(
 )
 ADDRESS = "https://imaging.example.org/spaces/main/studies/1"
 REQUIRED_OF_A_STUDY = {
+    "00080005",
     *("00080020", "00080030", "00080050", "00080056", "00080061", "00080090", "00081190"),
     *("00100010", "00100020", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208"),
 }
@@ -95,7 +97,7 @@ def test_tags_are_in_ascending_order() -> None:
 def test_a_series_of_a_study_carries_its_own_attributes_alone() -> None:
     series = result(Match(STUDY, SERIES), Level.SERIES)
     assert series.keys() == {
-        *("00080056", "00080060", "0008103E", "00081190", "0020000D", "0020000E", "00200011", "00201209")
+        *("00080005", "00080056", "00080060", "0008103E", "00081190", "0020000D", "0020000E", "00200011", "00201209")
     }
     assert values(series["00201209"]) == [3]
     assert values(series["00081190"]) == [f"{ADDRESS}/series/1.2"]
@@ -117,7 +119,7 @@ def test_attributes_of_the_levels_above_come_if_asked_for() -> None:
 def test_an_instance_says_in_which_transfer_syntax_it_is_stored() -> None:
     instance = result(Match(STUDY, SERIES, INSTANCE), Level.INSTANCE)
     assert instance.keys() == {
-        *("00080016", "00080018", "00080056", "00081190", "00083002"),
+        *("00080005", "00080016", "00080018", "00080056", "00081190", "00083002"),
         *("0020000D", "0020000E", "00200013", "00280010"),
     }
     assert values(instance["00083002"]) == ["1.2.840.10008.1.2.1"]
@@ -129,3 +131,30 @@ def test_every_match_names_all_its_uids(match: Match) -> None:
     level = Level.INSTANCE if match.instance else Level.SERIES if match.series else Level.STUDY
     identity = ("0020000D", "0020000E", "00080018")[:level]
     assert set(identity) <= result(match, level).keys()
+
+
+@pytest.mark.parametrize("match", [Match(STUDY), Match(STUDY, SERIES), Match(STUDY, SERIES, INSTANCE)])
+def test_every_match_tells_its_character_set_and_its_time_zone_if_it_has_one(match: Match) -> None:
+    level = Level.INSTANCE if match.instance else Level.SERIES if match.series else Level.STUDY
+    zone = {"vr": "SH", "Value": ["+0100"]}
+    here = replace(match, study=replace(STUDY, attributes={"00080201": zone}))
+    assert result(here, level)["00080201"] == zone
+    assert "00080201" not in result(match, level)
+    assert result(match, level)["00080005"] == {"vr": "CS", "Value": ["ISO_IR 192"]}
+
+
+def test_a_sequence_comes_whole() -> None:
+    items = {"vr": "SQ", "Value": [{"00400009": {"vr": "SH", "Value": ["SPS"]}}, {}]}
+    series = replace(SERIES, attributes={"00400275": items})
+    assert result(Match(STUDY, series), Level.SERIES)["00400275"] == items
+
+
+def test_a_private_attribute_comes_with_its_creator() -> None:
+    value = {"vr": "LO", "Value": ["x"]}
+    instance = replace(INSTANCE, attributes={"00291001": value})
+    levels, creators = {"00291001": Level.INSTANCE}, {"00291001": "ACME"}
+    wanted = Wanted(frozenset({Level.INSTANCE}), frozenset({"00291001"}), False, creators, levels)
+    found = search_result(Match(STUDY, SERIES, instance), wanted, Links("https://imaging.example.org"))
+    assert found["00291001"] == value
+    assert found["00290010"] == {"vr": "LO", "Value": ["ACME"]}
+    assert "00290010" not in result(Match(STUDY, SERIES, INSTANCE), Level.INSTANCE)

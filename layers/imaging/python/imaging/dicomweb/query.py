@@ -1,29 +1,29 @@
 """The query of a search request, PS3.18 Section 8.3.4."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pydicom.datadict import tag_for_keyword
-
+from imaging.dicomweb.attribute_names import AttributeNames, is_private_creator
 from imaging.errors import Rejected, RejectReason
-from imaging.reading.matching import Matcher, matcher_of
-from imaging.reading.query_keys import MODALITIES_IN_STUDY, Level, match_keys
+from imaging.ports.catalogue import QueryTags
+from imaging.reading.criteria import Asked, criteria_from
+from imaging.reading.matching import ExtendedMatching, Matcher
+from imaging.reading.moment import zone_minutes
+from imaging.reading.query_keys import TIMEZONE_OFFSET_FROM_UTC, Level, key_of
 
-MAX_OFFSET = 100_000  # that many keys are read to get there; a range of dates gets there for nothing
+MAX_OFFSET = 100_000  # that many keys are read to get there; a range of dates gets there for nothing, `after` too
 
-_TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _NUMBER = re.compile(r"[0-9]{1,9}\Z")
-_NOT_PERFORMED = {  # PS3.18 8.3.4.2, 8.3.4.5 and 8.3.4.6, word for word
-    "fuzzymatching": "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
-    "emptyvaluematching": (
-        "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
-    ),
-    "multiplevaluematching": (
-        "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed."
-    ),
+_ZONE = ("timezoneoffsetfromutc", TIMEZONE_OFFSET_FROM_UTC)
+_CONTROLS = {  # PS3.18 8.3.3 and 8.3.4, and our `after`
+    *("limit", "offset", "after", "includefield", "accept", "charset"),
+    *("fuzzymatching", "emptyvaluematching", "multiplevaluematching"),
 }
-_CONTROLS = {"limit", "offset", "includefield", "accept", "charset", *_NOT_PERFORMED}  # PS3.18 8.3.3 and 8.3.4
+_NOT_INDEXED = (
+    "The includefield parameter names attributes that are not indexed; they are not returned. "
+    "The metadata of the instances have them."
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,14 @@ class SearchParameters:
         Tags to return beside the required ones: what was matched, and what was asked for.
     includes_all
         Return all that is known at the level.
+    after
+        Where the page before ended, as our Link header said it; "" for the first page.
     warnings
         What was asked for and not done.
+    tag_levels
+        The levels of the extended query tags that can be searched.
+    private_creators
+        Of those of them that are private.
     """
 
     criteria: dict[str, Matcher]
@@ -47,16 +53,27 @@ class SearchParameters:
     includes_all: bool
     limit: int
     offset: int
+    after: str
     warnings: tuple[str, ...]
+    tag_levels: Mapping[str, Level] = field(default_factory=dict)
+    private_creators: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_query(parameters: Sequence[tuple[str, str]], level: Level, *, max_results: int) -> SearchParameters:
+def parse_query(
+    parameters: Sequence[tuple[str, str]],
+    level: Level,
+    *,
+    max_results: int,
+    query_tags: QueryTags | None = None,
+) -> SearchParameters:
     """Read the query of a search at `level`.
 
     Parameters
     ----------
     max_results
         What ``limit`` is at most, and if it is absent.
+    query_tags
+        The extended query tags of the space.
 
     Raises
     ------
@@ -64,15 +81,32 @@ def parse_query(parameters: Sequence[tuple[str, str]], level: Level, *, max_resu
         `MALFORMED_REQUEST`. Messages name what is supported and never repeat
         what was sent: it may be a patient's name.
     """
-    matched = _matched([(name, value) for name, value in parameters if name.lower() not in _CONTROLS], level)
-    fields = [field.strip() for value in _values(parameters, "includefield") for field in value.split(",")]
+    tags = query_tags or QueryTags()
+    attributes = [(name, value) for name, value in parameters if name.lower() not in _CONTROLS]
+    creators = {name.upper(): value.strip() for name, value in attributes if is_private_creator(name)}
+    zones = [value for name, value in attributes if name.lower() in _ZONE]
+    names = AttributeNames(level, tags, creators)
+    asked = _asked(names, attributes)
+    fields = [named.strip() for value in _values(parameters, "includefield") for named in value.split(",")]
+    included = [names.included(named) for named in fields if named not in ("", "all")]
+    extended = ExtendedMatching(
+        is_fuzzy=_is_true(parameters, "fuzzymatching"),
+        empty_values=_is_true(parameters, "emptyvaluematching"),
+        multiple_values=_is_true(parameters, "multiplevaluematching"),
+        zone=_zone(zones),
+    )
     return SearchParameters(
-        criteria={tag: matcher for tag, matcher in matched.items() if matcher},
-        included=frozenset(matched) | {_tag(field) for field in fields if field not in ("", "all")},
+        criteria=criteria_from(asked, extended),
+        included=frozenset(one.path[0].tag for one in asked)
+        | {tag for tag, _ in included}
+        | ({TIMEZONE_OFFSET_FROM_UTC} if zones else set()),
         includes_all="all" in fields,
         limit=min(_number(parameters, "limit", max_results), max_results),
         offset=_offset(parameters),
-        warnings=tuple(text for name, text in _NOT_PERFORMED.items() if _is_true(parameters, name)),
+        after=_after(parameters),
+        warnings=() if all(is_indexed for _, is_indexed in included) else (_NOT_INDEXED,),
+        tag_levels={tag.tag: key_of(tag).level for tag in tags.ready},
+        private_creators={tag.tag: tag.private_creator for tag in tags.ready if tag.private_creator},
     )
 
 
@@ -80,37 +114,29 @@ def _values(parameters: Iterable[tuple[str, str]], name: str) -> list[str]:
     return [value for given, value in parameters if given.lower() == name]
 
 
-def _matched(attributes: Iterable[tuple[str, str]], level: Level) -> dict[str, Matcher | None]:
-    keys = match_keys(level)
-    by_name = {name: key for key in keys for name in (key.keyword, key.tag)}
-    if level is Level.STUDY:  # Modality is no study attribute; who asks for it here means this one
-        by_name |= dict.fromkeys(("Modality", "00080060"), MODALITIES_IN_STUDY)
-    matched: dict[str, Matcher | None] = {}
+def _asked(names: AttributeNames, attributes: Iterable[tuple[str, str]]) -> list[Asked]:
+    asked: list[Asked] = []
+    seen = set()
     for name, value in attributes:
-        key = by_name.get(name.upper() if _TAG.match(name) else name)
-        if key is None:
-            raise _malformed(
-                f"The query names what a search at this level cannot match; it can match "
-                f"{', '.join(key.keyword for key in keys)}, by keyword or as eight hexadecimal digits, "
-                f"and takes limit, offset, includefield and fuzzymatching"
-            )
-        if key.tag in matched:
-            raise _malformed(f"{key.keyword} is in the query twice; give it once")
-        matched[key.tag] = matcher_of(key, value)
-    return matched
+        if name.lower() in _ZONE or is_private_creator(name):
+            continue
+        path = names.path(name)
+        tags = tuple(key.tag for key in path)
+        if tags in seen:
+            raise _malformed(f"{path[-1].keyword} is in the query twice; give it once")  # PS3.18 8.3.4.1
+        seen.add(tags)
+        asked.append(Asked(path, value))
+    return asked
 
 
-def _tag(field: str) -> str:
-    """The tag of an attribute to include; of one inside a sequence, the sequence's."""
-    attribute = field.partition(".")[0]
-    if _TAG.match(attribute):
-        return attribute.upper()
-    tag = tag_for_keyword(attribute)
-    if tag is None:
-        raise _malformed(
-            'includefield takes "all", or keywords and tags in eight hexadecimal digits, separated by commas'
-        )
-    return f"{tag:08X}"
+def _zone(values: Sequence[str]) -> int | None:
+    """In which zone the query's dates and times are meant, PS3.18 8.3.4.1.1."""
+    if not values or values == [""]:
+        return None
+    zone = zone_minutes(values[0].strip()) if len(values) == 1 else None
+    if zone is None:
+        raise _malformed("TimezoneOffsetFromUTC is one offset as -HHMM or +HHMM, the plus sign written as %2B")
+    return zone
 
 
 def _number(parameters: Iterable[tuple[str, str]], name: str, default: int) -> int:
@@ -123,8 +149,17 @@ def _number(parameters: Iterable[tuple[str, str]], name: str, default: int) -> i
 def _offset(parameters: Iterable[tuple[str, str]]) -> int:
     offset = _number(parameters, "offset", 0)
     if offset > MAX_OFFSET:
-        raise _malformed(f"offset is at most {MAX_OFFSET}; narrow the search by StudyDate instead")
+        raise _malformed(
+            f"offset is at most {MAX_OFFSET}; follow the Link headers of the pages, or narrow the search by StudyDate"
+        )
     return offset
+
+
+def _after(parameters: Iterable[tuple[str, str]]) -> str:
+    values = _values(parameters, "after") or [""]
+    if len(values) > 1:
+        raise _malformed("after is in the query twice; give it once, as the Link header of the page before has it")
+    return values[0]
 
 
 def _is_true(parameters: Iterable[tuple[str, str]], name: str) -> bool:

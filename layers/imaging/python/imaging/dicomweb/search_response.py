@@ -1,13 +1,13 @@
 """What a search returns of each match, PS3.18 Section 10.6.3.3."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from imaging.dicom.attributes import instance_level
 from imaging.model.instance import DicomJson
 from imaging.model.links import Links
-from imaging.reading.query_keys import Level
+from imaging.reading.query_keys import TIMEZONE_OFFSET_FROM_UTC, Level
 from imaging.reading.search_catalogue import Match
 
 # What is returned in any case, and empty if unknown: PS3.18 Tables 10.6.3-3, 10.6.3-4 and 10.6.3-5.
@@ -33,7 +33,7 @@ _REQUIRED: Mapping[Level, Mapping[str, str]] = {
 }
 # Returned where the instances have it.
 _KNOWN: Mapping[Level, frozenset[str]] = {
-    Level.STUDY: frozenset({"00080201"}),  # TimezoneOffsetFromUTC
+    Level.STUDY: frozenset(),
     Level.SERIES: frozenset(
         {
             "0008103E",  # SeriesDescription
@@ -65,31 +65,42 @@ class Wanted:
         Further tags, of any of the match's levels.
     includes_all
         Return all there is at `levels`.
+    private_creators
+        Of extended query tags that are private.
+    tag_levels
+        The levels of all extended query tags.
     """
 
     levels: frozenset[Level]
     included: frozenset[str]
     includes_all: bool
+    private_creators: Mapping[str, str] = field(default_factory=dict)
+    tag_levels: Mapping[str, Level] = field(default_factory=dict)
 
 
 def search_result(match: Match, wanted: Wanted, links: Links) -> dict[str, Any]:
     """One element of the response's array, in the order of its tags."""
     result: dict[str, Any] = {}
-    for level, attributes, computed in _levels(match, links):
+    for level, attributes, computed in _levels(match, wanted, links):
         if level in wanted.levels:
             result |= {tag: {"vr": vr} for tag, vr in _REQUIRED[level].items()}
         for tag, element in attributes.items():
             if tag in wanted.included or (level in wanted.levels and _is_returned(level, tag, wanted)):
                 result[tag] = element
         result |= {tag: value for tag, value in computed.items() if level in wanted.levels or tag in wanted.included}
-    return dict(sorted((result | _identity(match)).items()))
+    result |= {
+        f"{tag[:4]}00{tag[4:6]}": _element("LO", creator)  # PS3.5 7.8.1
+        for tag, creator in wanted.private_creators.items()
+        if tag in result
+    }
+    return dict(sorted((result | _identity(match) | _of_all_levels(match)).items()))
 
 
 def _is_returned(level: Level, tag: str, wanted: Wanted) -> bool:
     return wanted.includes_all or tag in _REQUIRED[level] or tag in _KNOWN[level]
 
 
-def _levels(match: Match, links: Links) -> list[tuple[Level, DicomJson, dict[str, Any]]]:
+def _levels(match: Match, wanted: Wanted, links: Links) -> list[tuple[Level, DicomJson, dict[str, Any]]]:
     """Each level's stored attributes, and those that only the manifest knows; from the top."""
     study = match.study
     levels: list[tuple[Level, DicomJson, dict[str, Any]]] = [
@@ -116,7 +127,15 @@ def _levels(match: Match, links: Links) -> list[tuple[Level, DicomJson, dict[str
             "00080016": _element("UI", instance.sop_class_uid),  # SOPClassUID
             "00083002": _element("UI", instance.arrival.transfer_syntax_uid),  # AvailableTransferSyntaxUID
         }
-        levels.append((Level.INSTANCE, instance_level(instance.attributes), computed))
+        attributes = {
+            **instance_level(instance.attributes),
+            **{
+                tag: instance.attributes[tag]
+                for tag, level in wanted.tag_levels.items()
+                if level is Level.INSTANCE and tag in instance.attributes
+            },
+        }
+        levels.append((Level.INSTANCE, attributes, computed))
     return levels
 
 
@@ -128,6 +147,12 @@ def _identity(match: Match) -> dict[str, Any]:
     if match.instance:
         identity["00080018"] = _element("UI", match.instance.key.sop_instance_uid)
     return identity
+
+
+def _of_all_levels(match: Match) -> dict[str, Any]:
+    """SpecificCharacterSet, JSON being UTF-8 whatever the instances are, and TimezoneOffsetFromUTC if it is known."""
+    zone = match.study.attributes.get(TIMEZONE_OFFSET_FROM_UTC)
+    return {"00080005": _element("CS", "ISO_IR 192"), **({TIMEZONE_OFFSET_FROM_UTC: zone} if zone else {})}
 
 
 def _available(address: str) -> dict[str, Any]:

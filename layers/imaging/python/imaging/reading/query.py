@@ -1,23 +1,22 @@
 """A query and what it is matched against, in the words of PS3.4 Annex C."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from imaging.model.instance import Instance
 from imaging.model.study import Series, Study
-from imaging.ports.catalogue import StudyListing
-from imaging.reading.matching import DateRange, Matcher, OneOf, values_of
+from imaging.reading.matcher import meets, reader_of
+from imaging.reading.matching import Matcher, OneOf
+from imaging.reading.moment import Read
 from imaging.reading.query_keys import (
-    ACCESSION_NUMBER,
     MATCH_KEYS,
     MODALITIES_IN_STUDY,
-    PATIENT_ID,
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
-    STUDY_DATE,
     STUDY_INSTANCE_UID,
+    TIMEZONE_OFFSET_FROM_UTC,
     Level,
 )
 
@@ -32,8 +31,14 @@ class Query:
     ----------
     criteria
         By tag; all must match. UIDs that a request's path names are among them.
+        A date and its time that are matched as one stand under both tags,
+        joined by "+".
     limit, offset
         How many matches to return, after how many.
+    after
+        `imaging.reading.search_cursor`: go on behind the page that gave it; "" to begin.
+    tag_levels
+        The levels of those tags that `MATCH_KEYS` does not have.
     """
 
     space: str
@@ -41,6 +46,8 @@ class Query:
     criteria: Mapping[str, Matcher]
     limit: int
     offset: int = 0
+    after: str = ""
+    tag_levels: Mapping[str, Level] = field(default_factory=dict)
 
     def values(self, tag: str) -> frozenset[str]:
         """The single values that the attribute may have; empty if it is matched otherwise or not at all."""
@@ -51,58 +58,41 @@ class Query:
         """Whether the criteria on patient and study match."""
         return self._is_met(Level.STUDY, partial(_of_study, study))
 
-    def is_met_by_series(self, series: Series) -> bool:
-        """Whether the criteria on the series match."""
-        return self._is_met(Level.SERIES, partial(_of_series, series))
+    def is_met_by_series(self, series: Series, study: Study | None = None) -> bool:
+        """Whether the criteria on the series match; its study tells in which time zone it is."""
+        return self._is_met(Level.SERIES, partial(_of_series, series, study))
 
     def is_met_by_instance(self, instance: Instance) -> bool:
         """Whether the criteria on the instance match."""
         return self._is_met(Level.INSTANCE, partial(_of_instance, instance))
 
-    def _is_met(self, level: Level, values: Callable[[str], list[str]]) -> bool:
-        return all(matcher.matches(values(tag)) for tag, matcher in self.criteria.items() if _LEVEL[tag] is level)
+    def _is_met(self, level: Level, read: Read) -> bool:
+        return meets({tag: each for tag, each in self.criteria.items() if self._level(tag) is level}, read)
 
-    @property
-    def listing(self) -> StudyListing:
-        """What an index can do for the query."""
-        dates = self.criteria.get(STUDY_DATE.tag)
-        return StudyListing(
-            patient_id=_only(self.values(PATIENT_ID.tag)),
-            accession_number=_only(self.values(ACCESSION_NUMBER.tag)),
-            first_date=dates.first if isinstance(dates, DateRange) else "",
-            last_date=dates.last if isinstance(dates, DateRange) else "",
-        )
-
-    @property
-    def is_answered_by_listing(self) -> bool:
-        """Whether all studies that one index lists match."""
-        listing = self.listing
-        exact = {PATIENT_ID.tag: listing.patient_id, ACCESSION_NUMBER.tag: listing.accession_number}
-        answered = [tag for tag, value in exact.items() if value]
-        return len(answered) <= 1 and self.criteria.keys() <= {STUDY_DATE.tag, *answered}
+    def _level(self, tag: str) -> Level:
+        first = tag.partition("+")[0]
+        return _LEVEL.get(first) or self.tag_levels[first]
 
 
-def _only(values: frozenset[str]) -> str:
-    return next(iter(values)) if len(values) == 1 else ""
-
-
-def _of_study(study: Study, tag: str) -> list[str]:
+def _of_study(study: Study, tag: str) -> Sequence[object]:
     if tag == STUDY_INSTANCE_UID.tag:
         return [study.key.study_instance_uid]
     if tag == MODALITIES_IN_STUDY.tag:
-        return list(study.modalities)
-    return values_of(study.attributes, tag)
+        return study.modalities
+    return reader_of(study.attributes)(tag)
 
 
-def _of_series(series: Series, tag: str) -> list[str]:
+def _of_series(series: Series, study: Study | None, tag: str) -> Sequence[object]:
     if tag == SERIES_INSTANCE_UID.tag:
         return [series.series_instance_uid]
-    return values_of(series.attributes, tag)
+    if tag == TIMEZONE_OFFSET_FROM_UTC and study:
+        return reader_of(study.attributes)(tag)
+    return reader_of(series.attributes)(tag)
 
 
-def _of_instance(instance: Instance, tag: str) -> list[str]:
+def _of_instance(instance: Instance, tag: str) -> Sequence[object]:
     if tag == SOP_INSTANCE_UID.tag:
         return [instance.key.sop_instance_uid]
     if tag == SOP_CLASS_UID.tag:
         return [instance.sop_class_uid]
-    return values_of(instance.attributes, tag)
+    return reader_of(instance.attributes)(tag)

@@ -1,7 +1,13 @@
 """The attributes a search can match, and at which level they are."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+
+from imaging.dicom.attributes import INSTANCE_ATTRIBUTES, PATIENT_STUDY_ATTRIBUTES, SERIES_ATTRIBUTES
+from imaging.settings import QueryTag
 
 
 class Level(IntEnum):
@@ -14,42 +20,70 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class MatchKey:
-    """An attribute that a query may name, by its keyword or its tag in eight hexadecimal digits."""
+    """An attribute that a query may name, by its keyword or its tag in eight hexadecimal digits.
+
+    Attributes
+    ----------
+    keyword
+        Of a private attribute its tag: it has none.
+    private_creator
+        Empty for an attribute of the standard.
+    """
 
     keyword: str
     tag: str
     vr: str
     level: Level
+    private_creator: str = ""
 
 
-STUDY_INSTANCE_UID = MatchKey("StudyInstanceUID", "0020000D", "UI", Level.STUDY)
-PATIENT_ID = MatchKey("PatientID", "00100020", "LO", Level.STUDY)
-STUDY_DATE = MatchKey("StudyDate", "00080020", "DA", Level.STUDY)
-ACCESSION_NUMBER = MatchKey("AccessionNumber", "00080050", "SH", Level.STUDY)
-MODALITIES_IN_STUDY = MatchKey("ModalitiesInStudy", "00080061", "CS", Level.STUDY)
-SERIES_INSTANCE_UID = MatchKey("SeriesInstanceUID", "0020000E", "UI", Level.SERIES)
-SOP_INSTANCE_UID = MatchKey("SOPInstanceUID", "00080018", "UI", Level.INSTANCE)
-SOP_CLASS_UID = MatchKey("SOPClassUID", "00080016", "UI", Level.INSTANCE)
+TIMEZONE_OFFSET_FROM_UTC = "00080201"  # in a query it says how to read dates and times, and is not matched: 8.3.4.1.1
+
+
+def _keys(tags: Iterable[str], level: Level) -> tuple[MatchKey, ...]:
+    return tuple(
+        MatchKey(keyword_for_tag(int(tag, 16)), tag, dictionary_VR(int(tag, 16)), level)
+        for tag in tags
+        if tag != TIMEZONE_OFFSET_FROM_UTC
+    )
+
+
+MODALITIES_IN_STUDY = MatchKey("ModalitiesInStudy", "00080061", "CS", Level.STUDY)  # no attribute of an instance
 
 MATCH_KEYS = (
-    STUDY_INSTANCE_UID,
-    PATIENT_ID,
-    MatchKey("PatientName", "00100010", "PN", Level.STUDY),
-    STUDY_DATE,
-    ACCESSION_NUMBER,
+    *_keys(PATIENT_STUDY_ATTRIBUTES, Level.STUDY),
     MODALITIES_IN_STUDY,
-    MatchKey("StudyID", "00200010", "SH", Level.STUDY),
-    MatchKey("StudyDescription", "00081030", "LO", Level.STUDY),
-    MatchKey("ReferringPhysicianName", "00080090", "PN", Level.STUDY),
-    SERIES_INSTANCE_UID,
-    MatchKey("Modality", "00080060", "CS", Level.SERIES),
-    MatchKey("SeriesNumber", "00200011", "IS", Level.SERIES),
-    SOP_INSTANCE_UID,
-    SOP_CLASS_UID,
-    MatchKey("InstanceNumber", "00200013", "IS", Level.INSTANCE),
+    *_keys(SERIES_ATTRIBUTES, Level.SERIES),
+    *_keys(INSTANCE_ATTRIBUTES, Level.INSTANCE),
 )
+"""All that is indexed, and so all that PS3.18 Table 10.6.1-5 requires."""
+
+_BY_KEYWORD = {key.keyword: key for key in MATCH_KEYS}
+
+STUDY_INSTANCE_UID = _BY_KEYWORD["StudyInstanceUID"]
+PATIENT_ID = _BY_KEYWORD["PatientID"]
+PATIENT_NAME = _BY_KEYWORD["PatientName"]
+STUDY_DATE = _BY_KEYWORD["StudyDate"]
+ACCESSION_NUMBER = _BY_KEYWORD["AccessionNumber"]
+SERIES_INSTANCE_UID = _BY_KEYWORD["SeriesInstanceUID"]
+SOP_INSTANCE_UID = _BY_KEYWORD["SOPInstanceUID"]
+SOP_CLASS_UID = _BY_KEYWORD["SOPClassUID"]
 
 
-def match_keys(level: Level) -> tuple[MatchKey, ...]:
-    """What a search at `level` can match: its own attributes and those above, PS3.18 10.6.1.2."""
-    return tuple(key for key in MATCH_KEYS if key.level <= level)
+def match_keys(level: Level, query_tags: Sequence[QueryTag] = ()) -> tuple[MatchKey, ...]:
+    """What a search at `level` can match: its own attributes and those above, PS3.18 10.6.1.2.
+
+    Parameters
+    ----------
+    query_tags
+        Further attributes that are indexed.
+    """
+    always = {key.tag for key in MATCH_KEYS}
+    further = tuple(key_of(tag) for tag in query_tags if tag.tag not in always)
+    return tuple(key for key in (*MATCH_KEYS, *further) if key.level <= level)
+
+
+def key_of(query_tag: QueryTag) -> MatchKey:
+    """How a query names a further attribute."""
+    level = Level[query_tag.level.upper()]
+    return MatchKey(query_tag.keyword or query_tag.tag, query_tag.tag, query_tag.vr, level, query_tag.private_creator)
