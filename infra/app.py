@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, Environment, Stack, Tags, Validations
@@ -12,7 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.config import Configuration
 from infra.constructs.layers import PYTHON_VERSION
-from infra.dependencies import PINS, ROOT, LayerError, Target, dependency_layer
+from infra.dependencies import PINS, ROOT, LayerError, LayerFolders, Target, layer_folders
 from infra.section import ConfigurationError
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
@@ -33,21 +32,21 @@ def context(environment: Mapping[str, str]) -> dict[str, Any]:
     return {**own, **json.loads(environment.get("CDK_CONTEXT_JSON", "{}"))}
 
 
-def build_app(configuration: Configuration, outdir: str, dependencies: Path | None = None) -> App:
+def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | None = None) -> App:
     """Make all stacks of a deployment.
 
     Parameters
     ----------
     outdir
         Where `synth` writes the templates and assets.
-    dependencies
-        A folder that holds the dependency layer; None to build it.
+    layers
+        Folders that hold the layers of third-party packages; None to build them.
     """
     app = App(outdir=outdir, context=context({}))
-    dependencies = dependencies or _dependencies(configuration)
+    layers = layers or _layers(configuration)
     env = Environment(account=configuration.account, region=configuration.region)
     data = DataStack(app, "ImagingData", configuration, env=env)
-    api = ApiStack(app, "ImagingApi", configuration, data.archive, dependencies=dependencies, env=env)
+    api = ApiStack(app, "ImagingApi", configuration, data.archive, layers=layers, env=env)
     pipeline = PipelineStack(
         app,
         "ImagingPipeline",
@@ -56,7 +55,7 @@ def build_app(configuration: Configuration, outdir: str, dependencies: Path | No
         index_queue=data.index_queue,
         drop_queue=data.drop_queue,
         public_base_address=api.public_base_address,
-        dependencies=dependencies,
+        dependencies=layers.common,
         env=env,
     )
     if configuration.fhir:
@@ -68,7 +67,7 @@ def build_app(configuration: Configuration, outdir: str, dependencies: Path | No
             fhir=configuration.fhir,
             event_bus=pipeline.event_bus,
             public_base_address=api.public_base_address,
-            dependencies=dependencies,
+            dependencies=layers.common,
             env=env,
         )
     if configuration.dimse:
@@ -92,12 +91,12 @@ def build_app(configuration: Configuration, outdir: str, dependencies: Path | No
     return app
 
 
-def _dependencies(configuration: Configuration) -> Path:
+def _layers(configuration: Configuration) -> LayerFolders:
     if configuration.local:
         # The embedded AWS runs handlers on the virtual environment's interpreter, which has been
-        # installed from these very pins: the layer holds their list alone.
-        return PINS
-    return dependency_layer(Target(PYTHON_VERSION, "manylinux2014_aarch64"))
+        # installed from these very pins: the layers hold their list alone.
+        return LayerFolders(PINS, PINS)
+    return layer_folders(Target(PYTHON_VERSION, "aarch64"))
 
 
 def main() -> None:

@@ -1,12 +1,15 @@
 """The deployment's settings: cdk.json's context key ``imaging`` in, typed values out."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infra.cors_config import CorsConfiguration
 from infra.dimse_config import DimseConfiguration
 from infra.domain_config import DomainConfiguration
 from infra.fhir_config import FhirConfiguration
 from infra.gateway_config import NEEDS_AN_ISSUER, GatewayConfiguration
+from infra.query_tag_config import QueryTagConfiguration, query_tags, query_tags_setting
 from infra.section import HTTP_ADDRESS, ConfigurationError, Section
 from infra.space_config import SpaceConfiguration
 
@@ -33,6 +36,10 @@ class Configuration:
         How long a study must be quiet before a revision is made.
     api_authorization
         ``iam`` or, locally, ``none``.
+    query_tags
+        What is indexed beside what always is.
+    cors
+        Which pages of other origins may read answers; None for none.
     index_concurrency
         How many batches are indexed at a time.
     alarm_email
@@ -52,9 +59,21 @@ class Configuration:
     fhir: FhirConfiguration | None
     dimse: DimseConfiguration | None
     gateway: GatewayConfiguration | None
+    query_tags: tuple[QueryTagConfiguration, ...]
+    cors: CorsConfiguration | None
     index_concurrency: int
     alarm_email: str
     log_retention_days: int
+
+    @property
+    def cors_origins_setting(self) -> str:
+        """Whose pages may read answers, as the processes read it (`CORS_ORIGINS`)."""
+        return json.dumps(self.cors.allowed_origins if self.cors else [])
+
+    @property
+    def query_tags_setting(self) -> str:
+        """What is indexed beside, as the processes read it (`QUERY_TAGS`)."""
+        return query_tags_setting(self.query_tags)
 
     @classmethod
     def of(cls, values: object, environment: Mapping[str, str]) -> "Configuration":
@@ -105,6 +124,8 @@ class Configuration:
             fhir=FhirConfiguration.of(section.value("fhir")),
             dimse=DimseConfiguration.of(section.value("dimse", {})),
             gateway=GatewayConfiguration.of(section.value("gateway")),
+            query_tags=query_tags(section.value("query_tags", [])),
+            cors=CorsConfiguration.of(section.value("cors")),
             index_concurrency=section.number("index_concurrency", 10, least=2, most=1000),
             alarm_email=section.text("alarm_email", "", pattern=r"|[^@\s]+@[^@\s]+", must="an e-mail address"),
             log_retention_days=section.number("log_retention_days", 90, least=1, most=max(_LOG_RETENTION_DAYS)),

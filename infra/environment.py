@@ -22,7 +22,7 @@ STAMP = os.path.join(VENV, "made-from.txt")
 BUILD = os.path.join(ROOT, ".build")
 LOG = os.path.join(BUILD, "environment.log")
 CONSTRAINTS = os.path.join("layers", "dependencies", "constraints.txt")
-PINS = [os.path.join("layers", "dependencies", name) for name in ("requirements.txt", "gateway.txt")]
+PINS = [os.path.join("layers", "dependencies", name) for name in ("requirements.txt", "gateway.txt", "pixels.txt")]
 MADE_FROM = ("pyproject.toml", *PINS, CONSTRAINTS)
 NO_NETWORK = re.compile(
     "NewConnectionError|Failed to establish a new connection|Temporary failure in name resolution"

@@ -39,13 +39,23 @@ class GatewayConfiguration:
     most_tasks: int
     spool_gib: int
 
+    @property
+    def pixel_workers(self) -> int:
+        """How many processes of a task work on pixels: as many as it has processors."""
+        return max(1, self.cpu // 1024)
+
+    @property
+    def pixel_worker_mib(self) -> int:
+        """What each of them may take: all of them half of the task's memory."""
+        return min(2048, self.memory_mib // 2 // self.pixel_workers)
+
     @classmethod
     def of(cls, values: object) -> "GatewayConfiguration | None":
         """Read ``imaging.gateway``: None where it says ``none``."""
         if values in (None, "none"):
             return None
         section = Section("imaging.gateway", values, cls.__dataclass_fields__)
-        cpu, memory_mib = task_size(section, default_cpu=1024)
+        cpu, memory_mib = task_size(section, default_cpu=2048)  # one streams while one decodes
         tasks = section.number("tasks", 1, least=1, most=100)
         return cls(
             domain=DomainConfiguration.of(

@@ -23,6 +23,14 @@ INDEXES = (
     Index("by_date", ("space",), _LISTED),
     Index("by_patient", ("space", "patient_id"), _LISTED),
     Index("by_accession", ("space", "accession_number"), _LISTED),
+    # The LISTED rows: a study has one for each of its modalities, and one for each form of its patient's name.
+    Index("by_modality", ("space", "modality"), ("modality_date", "study_instance_uid")),
+    Index(
+        "by_name",
+        ("space", "name_initial"),
+        ("name_key", "name_age", "study_instance_uid"),
+        ("repeated_characters",),
+    ),
     Index("by_uid", ("space", "uid"), (SORT_KEY,)),
     # Sparse: rows with work that is still to be done, and what their marks say.
     Index(

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.dicomweb.delete_resource import DeleteResource
-from imaging.dicomweb.message import Request, Response
+from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Door, Instance
@@ -26,16 +27,49 @@ from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.pipeline.store_instance import StoreInstance
+from imaging.pixels.worker_pool import WorkerPool
+from imaging.ports.catalogue import QueryTags
 from imaging.ports.manifest import Change, InstanceIndex
+from imaging.reading.encode_instances import EncodeInstances
+from imaging.reading.instance_header import InstanceHeaders
+from imaging.reading.instance_pixels import InstancePixels
 from imaging.reading.read_history import ReadHistory
+from imaging.reading.render_image import RenderImage
+from imaging.reading.retrieve_bulk_data import RetrieveBulkData
+from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
 from imaging.reading.search_catalogue import MAX_ROWS_READ, SearchCatalogue
+from imaging.reading.transcode_instance import TranscodeInstance
 from imaging.settings import OtherBytes, Space
 from tests.fakes import Clock, InMemoryObjects
 from tests.instances import part10_instance, stored_metadata
 
 BASE_ADDRESS = "https://imaging.example.org"
+
+
+def parts(response: Response) -> list[tuple[dict[str, str], bytes]]:
+    """Heads and contents of a body in parts."""
+    boundary = response.headers["Content-Type"].rpartition("boundary=")[2].encode()
+    found = []
+    for part in response.body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        lines = [line.partition(": ") for line in head.decode().strip().splitlines()]
+        found.append(({name.lower(): value for name, _, value in lines}, content.removesuffix(b"\r\n")))
+    return found
+
+
+@cache
+def pixel_worker() -> WorkerPool:
+    """One for all tests."""
+    return WorkerPool()
+
+
+class NoQueryTags:
+    """A space without extended query tags."""
+
+    def read(self, space: str) -> QueryTags:
+        return QueryTags()
 
 
 class NoTimer:
@@ -87,13 +121,28 @@ class Archive:
         )
         self.spaces = {self.space: Space(self.space, "bucket", "MAIN", OtherBytes.REPLACE, "")}
         self.delete_resource = self.deleting(self.rows)
-        self.read = ReadResources(
+        self._revisions = revisions
+        self._max_rows_read = max_rows_read
+        self.read = self.reading(MAX_BODY_BYTES)
+
+    def reading(self, max_body_bytes: int | None) -> ReadResources:
+        """What DICOMweb reads of it, through a process that can send so much at a time."""
+        headers, pixels = InstanceHeaders(self.objects), InstancePixels(self.objects)
+        retrieve = RetrieveInstances(self.catalogue, self.objects, self.objects)
+        worker = pixel_worker()
+        return ReadResources(
             self.spaces,
             Links(BASE_ADDRESS),
-            search=SearchCatalogue(self.catalogue, self.catalogue, max_rows_read=max_rows_read),
-            retrieve=RetrieveInstances(self.catalogue, self.objects, self.objects),
+            search=SearchCatalogue(self.catalogue, self.catalogue, max_rows_read=self._max_rows_read),
+            query_tags=NoQueryTags(),
+            retrieve=retrieve,
+            encode=EncodeInstances(retrieve, TranscodeInstance(self.objects, headers, pixels, worker)),
             metadata=RetrieveMetadata(self.catalogue, self.objects),
-            history=ReadHistory(self.catalogue, revisions),
+            bulk_data=RetrieveBulkData(self.objects, headers, pixels),
+            frames=RetrieveFrames(pixels, worker),
+            render=RenderImage(self.catalogue, pixels, headers, worker),
+            history=ReadHistory(self.catalogue, self._revisions),
+            max_body_bytes=max_body_bytes,
         )
 
     @property
@@ -117,6 +166,12 @@ class Archive:
         store = StoreInstance(self.objects, self.spaces, self.clock)
         store(self.space, part10_instance(key, **attributes), door=Door.STOW_RS)
         self.index_all([key])
+
+    def send_file(self, part10: bytes) -> InstanceKey:
+        """Store a file through a door and index it."""
+        stored = StoreInstance(self.objects, self.spaces, self.clock)(self.space, part10, door=Door.STOW_RS)
+        self.index_all([stored.key])
+        return stored.key
 
     def put_all(self, keys: Sequence[InstanceKey], **attributes: object) -> None:
         """Store and index instances of one study together."""

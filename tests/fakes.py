@@ -140,6 +140,10 @@ class InMemoryObjects:
         for object_key in object_keys:
             self.delete(space, object_key)
 
+    def studies(self, space: str, after: str = "") -> list[str]:
+        uids = {key.split("/")[1] for key in self.keys(space, "studies/")}
+        return sorted((uid for uid in uids if f"{uid}/" > f"{after}/"), key=lambda uid: f"{uid}/")
+
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         for object_key, versions in sorted(self._bucket(space).items()):
             if versions and object_key.startswith(prefix) and object_key > start_after:

@@ -44,12 +44,12 @@ def create_manifest_table(name: str) -> None:
 
 @contextmanager
 def counted_rows() -> Iterator[list[int]]:
-    """How many rows each call brings that our clients make of DynamoDB meanwhile."""
+    """How many rows each call reads that our clients make of DynamoDB meanwhile, whether or not it brings them."""
     counts: list[int] = []
 
     def count(parsed: dict[str, Any], **_: object) -> None:
         of_tables = parsed.get("Responses", {}).values()
-        counts.append(len(parsed.get("Items", ())) + sum(map(len, of_tables)) + ("Item" in parsed))
+        counts.append(parsed.get("ScannedCount", 0) + sum(map(len, of_tables)) + ("Item" in parsed))
 
     events = client("dynamodb").meta.events
     events.register("after-call.dynamodb.*", count)

@@ -1,7 +1,7 @@
 """The gateway's requests: translated, answered by the use cases that the functions call too, translated back."""
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+import re
+from dataclasses import replace
 
 import anyio
 from anyio import to_thread
@@ -18,22 +18,45 @@ from functions.gateway.response_body import StreamedResponse
 from imaging.bootstrap import Gateway
 from imaging.dicomweb import message
 from imaging.dicomweb.message import error_response
-from imaging.errors import nameless
+from imaging.dicomweb.stream import Stream
+from imaging.errors import Unavailable, nameless
 
 STORES_AT_A_TIME = 32
 READS_AT_A_TIME = 64
-"""Threads of their own, so that slow senders hold up no reader."""
+PICTURES_AT_A_TIME = 32
+"""Threads of their own: slow senders hold up no reader, and who waits for work on pixels holds up no other."""
 
-Answer = Callable[[Request], Awaitable[message.Response]]
+SENT_WHOLE_BYTES = 1024 * 1024
+"""A body is a stream from here on."""
+
+_PICTURES = re.compile(r"/(frames/[^/]+|rendered|thumbnail|wado)/?$")
 
 
 def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STORES_AT_A_TIME) -> Starlette:
     """Make the application."""
     journal = Journal(logger)
     storing, reading = anyio.CapacityLimiter(stores_at_a_time), anyio.CapacityLimiter(READS_AT_A_TIME)
+    drawing = anyio.CapacityLimiter(PICTURES_AT_A_TIME)
 
     async def health(_: Request) -> Response:
         return Response('{"status": "ok"}', media_type="application/json")
+
+    async def spaces(request: Request) -> Response:
+        asked = request_of(request)
+        answer = gateway.cross_origin.preflight(asked.method, asked.headers) or await answered(request, asked)
+        return to_send(gateway.cross_origin.answered(asked.headers, answer), threads_of(asked))
+
+    async def answered(request: Request, asked: message.Request) -> message.Response:
+        try:
+            return await (store(request) if asked.method == "POST" else read(asked))
+        except ClientDisconnect:
+            journal.left()
+            return message.Response(499)  # nobody reads this
+        except SenderStalled:
+            return error_response(408, "The body stopped coming in; send the request again.")
+        except Exception as failure:
+            failed(failure)
+            return error_response(500, "The service failed unexpectedly; its log says where.")
 
     async def store(request: Request) -> message.Response:
         if storing.available_tokens < 1:
@@ -46,39 +69,28 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         journal.stored(answer)
         return answer.response
 
-    async def read(request: Request) -> message.Response:
-        asked = message.Request(
-            request.scope["path"],
-            request.query_params.multi_items(),
-            {name: ", ".join(request.headers.getlist(name)) for name in request.headers},
-            is_head=request.method == "HEAD",
-        )
-        answer = await to_thread.run_sync(gateway.read, asked, limiter=reading)
+    async def read(asked: message.Request) -> message.Response:
+        answer = await to_thread.run_sync(begun, asked, limiter=threads_of(asked))
         journal.read(answer)
         return answer
 
-    async def answered(answer: Answer, request: Request) -> Response:
-        try:
-            return to_send(await answer(request))
-        except ClientDisconnect:
-            journal.left()
-            return Response(status_code=499)  # nobody reads this
-        except SenderStalled:
-            return to_send(error_response(408, "The body stopped coming in; send the request again."))
-        except Exception as failure:
-            failed(failure)
-            return to_send(error_response(500, "The service failed unexpectedly; its log says where."))
+    def begun(asked: message.Request) -> message.Response:
+        return whole_if_small(gateway.read(asked))
 
-    async def not_served(_: Request, refused: Exception) -> Response:
-        status = refused.status_code if isinstance(refused, HTTPException) else 500
-        return to_send(error_response(status, "This address does not serve this; DICOMweb begins at /spaces/{space}."))
+    async def not_served(request: Request, refused: Exception) -> Response:
+        asked, status = request_of(request), refused.status_code if isinstance(refused, HTTPException) else 500
+        answer = error_response(status, "This address does not serve this; DICOMweb begins at /spaces/{space}.")
+        return to_send(gateway.cross_origin.answered(asked.headers, answer), threads_of(asked))
 
     def failed(failure: Exception) -> None:
         logger.error("failed", extra=nameless(failure))
 
-    def to_send(answer: message.Response) -> Response:
+    def threads_of(asked: message.Request) -> anyio.CapacityLimiter:
+        return drawing if _PICTURES.search(asked.path) else reading
+
+    def to_send(answer: message.Response, threads: anyio.CapacityLimiter) -> Response:
         if answer.stream:
-            return StreamedResponse(answer.stream, answer.status, answer.headers, tell=failed, limiter=reading)
+            return StreamedResponse(answer.stream, answer.status, answer.headers, tell=failed, limiter=threads)
         response = Response(answer.body, answer.status)
         for name, value in answer.headers.items():  # those of a HEAD say what a GET would have
             response.headers[name] = value
@@ -87,8 +99,38 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
     return Starlette(
         routes=[
             Route("/health", health),
-            Route("/spaces/{rest:path}", partial(answered, store), methods=["POST"]),
-            Route("/spaces/{rest:path}", partial(answered, read), methods=["GET", "HEAD"]),
+            Route("/spaces/{rest:path}", spaces, methods=["GET", "HEAD", "POST", "OPTIONS"]),
         ],
         exception_handlers={HTTPException: not_served},
+    )
+
+
+def whole_if_small(answer: message.Response) -> message.Response:
+    """The answer without a stream, if that holds little: each piece of one costs two changes of thread."""
+    if answer.stream is None:
+        return answer
+    try:
+        begun = Stream(answer.stream, at_least=SENT_WHOLE_BYTES)
+    except Unavailable:
+        answer.stream.close()
+        return error_response(
+            503, "A part of this service did not answer; ask again in a moment.", {"Retry-After": "1"}
+        )
+    except Exception:
+        answer.stream.close()
+        raise
+    if len(begun.first) >= SENT_WHOLE_BYTES:
+        return replace(answer, stream=begun)
+    whole = replace(answer, body=begun.first, stream=None)
+    begun.close()
+    return whole
+
+
+def request_of(request: Request) -> message.Request:
+    """The request without its body."""
+    return message.Request(
+        request.scope["path"],
+        request.query_params.multi_items(),
+        {name: ", ".join(request.headers.getlist(name)) for name in request.headers},
+        request.method,
     )

@@ -2,7 +2,9 @@
 
 import json
 import os
+import time
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -14,6 +16,8 @@ from imaging import bootstrap
 from imaging.errors import ImagingError
 from imaging.pipeline.reconcile import Reconciled
 
+_SLICE = timedelta(seconds=10)
+
 console = Console()
 
 
@@ -23,6 +27,7 @@ console = Console()
     \b
     imaging --state-dir .local status    what a local run holds and waits for
     imaging reconcile                    buckets against manifest, mending what differs
+    imaging backfill                     what is stored, indexed by query tags configured since
     """,
     epilog="Without --state-dir the deployed stacks are asked, with the credentials and region of your AWS profile.",
 )
@@ -66,6 +71,34 @@ def status(state_dir: Path | None, as_json: bool) -> None:
         console.print("Nothing is waiting: every study has its revision, and every revision is told.")
     for name, count in waiting.items():
         console.print(f"{count} {name.replace('_', ' ')}")
+    for progress in report.query_tags:
+        for tag in progress.ready:
+            console.print(f"{progress.space}: {tag} is searchable", soft_wrap=True)
+        for tag in progress.pending:
+            done = f"{progress.studies_done} of about {progress.studies_in_all} studies"
+            console.print(f"{progress.space}: {tag} is being indexed, {progress.percent} %, {done}", soft_wrap=True)
+
+
+@imaging.command()
+@click.option("--space", "only", help="Only this storage space; all of them unless given.")
+@click.pass_obj
+def backfill(state_dir: Path | None, only: str | None) -> None:
+    """Index what is stored by query tags that were configured since, now and not minute by minute.
+
+    The sweeper does the same by itself. Begins when processes that do not know the
+    new tags have ended; interrupt it at any time.
+    """
+    deployment = _deployment(state_dir)
+    _check_space(deployment, only)
+    for space in [only] if only else deployment.spaces:
+        with console.status(f"{space}: reading") as line:
+            try:
+                while (register := bootstrap.back_fill(os.environ)(space, bootstrap.now() + _SLICE)).pending:
+                    line.update(f"{space}: {register.studies_done} of about {register.studies_in_all} studies")
+                    time.sleep(1)
+            except ImagingError as failure:
+                raise click.ClickException(f"{space}: {failure}") from failure
+        console.print(f"{space}: all is indexed by {len(register.ready)} query tags")
 
 
 @imaging.command()
@@ -80,8 +113,7 @@ def reconcile(state_dir: Path | None, only: str | None, after_study: str, as_jso
     gone become deletions, and a manifest that was lost comes back, histories included.
     """
     deployment = _deployment(state_dir)
-    if only and only not in deployment.spaces:
-        raise click.ClickException(f"There is no space {only}; there are: {', '.join(deployment.spaces)}.")
+    _check_space(deployment, only)
     failed = 0
     for space in [only] if only else deployment.spaces:
         result = _reconcile(space, after_study, quiet=as_json)
@@ -98,6 +130,11 @@ def reconcile(state_dir: Path | None, only: str | None, after_study: str, as_jso
             )
     if failed:
         raise click.ClickException("Some instances could not be indexed now; run the command again.")
+
+
+def _check_space(deployment: Deployment, only: str | None) -> None:
+    if only and only not in deployment.spaces:
+        raise click.ClickException(f"There is no space {only}; there are: {', '.join(deployment.spaces)}.")
 
 
 def _reconcile(space: str, after_study: str, *, quiet: bool) -> Reconciled:

@@ -1,4 +1,4 @@
-"""API Gateway's GETs below a space, answered by one Lambda function."""
+"""API Gateway's GETs below a space, and what browsers ask before, answered by one Lambda function."""
 
 import base64
 import functools
@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import Request, Response, error_response
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.errors import nameless
@@ -27,6 +28,12 @@ def read_resources() -> ReadResources:
     return bootstrap.search_retrieve(os.environ)
 
 
+@functools.cache
+def cross_origin() -> CrossOrigin:
+    """Read who may ask from a page of another origin, once per process."""
+    return bootstrap.cross_origin(os.environ)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
@@ -34,18 +41,21 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Translate the event, answer it, translate the answer."""
     request = request_of(event)
     try:
-        response = _not_binary() if request.headers.get("accept", "*/*").strip() == "" else read_resources()(request)
+        response = cross_origin().preflight(request.method, request.headers) or answer(request)
     except Exception as failure:
         logger.error("failed", extra=nameless(failure))
         response = error_response(500, "The service failed unexpectedly; its log says where.")
     metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
     logger.info("answered", status=response.status, body_bytes=len(response.body))
-    return proxy_result(response, is_head=event["httpMethod"] == "HEAD")
+    return proxy_result(cross_origin().answered(request.headers, response), is_head=request.is_head)
 
 
-def _not_binary() -> Response:
-    """API Gateway would hand out base64 text: it decodes a body only for an Accept that names something."""
-    return error_response(406, "The Accept header is empty; leave it out, or name what you can read, such as */*.")
+def answer(request: Request) -> Response:
+    """Answer what is no preflight."""
+    if not request.headers.get("accept", "*/*").strip():
+        # API Gateway would hand out base64 text: it decodes a body only for an Accept that names something.
+        return error_response(406, "The Accept header is empty; leave it out, or name what you can read, such as */*.")
+    return read_resources()(request)
 
 
 def request_of(event: dict[str, Any]) -> Request:
@@ -57,6 +67,7 @@ def request_of(event: dict[str, Any]) -> Request:
         path=root + below,
         parameters=[(name, value) for name, values in parameters.items() for value in values],
         headers={name.lower(): ", ".join(values) for name, values in headers.items()},
+        method=event["httpMethod"],
     )
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import error_response
 from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
 from imaging.errors import Rejected, nameless
@@ -25,19 +26,25 @@ def store_resource() -> StoreResource:
     return bootstrap.store_resource(os.environ)
 
 
+@functools.cache
+def cross_origin() -> CrossOrigin:
+    """Read who may ask from a page of another origin, once per process."""
+    return bootstrap.cross_origin(os.environ)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Translate the event, store, translate the answer."""
+    path, headers = path_and_headers_of(event)
     try:
-        path, headers, body = request_of(event)
-        answer = store_resource()(path, headers, [body])
+        answer = store_resource()(path, headers, [body_of(event)])
     except Exception as failure:
         logger.error("failed", extra=nameless(failure))
         answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
     tell(answer)
-    response = answer.response
+    response = cross_origin().answered(headers, answer.response)
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),
@@ -46,13 +53,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     }
 
 
-def request_of(event: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:
-    """Path, headers by lower-case name, and body of API Gateway's event; what stands before /spaces is the stage's."""
+def path_and_headers_of(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Path, and headers by lower-case name, of API Gateway's event; what stands before /spaces is the stage's."""
     _, root, below = event["path"].partition("/spaces/")
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return root + below, {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def body_of(event: dict[str, Any]) -> bytes:
+    """The body in API Gateway's event."""
     body = event.get("body") or ""
-    content = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    return root + below, headers, content
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
 def tell(answer: StoreAnswer) -> None:

@@ -3,6 +3,7 @@
 import functools
 import os
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -10,7 +11,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
+from imaging.errors import ImagingError
+from imaging.pipeline.back_fill import BackFill
 from imaging.pipeline.sweep import Grace, Sweep
+from imaging.settings import Settings
+
+_SLICE = timedelta(seconds=30)  # over when the next minute begins
 
 logger = Logger()
 tracer = Tracer()
@@ -21,6 +27,12 @@ metrics = Metrics()
 def sweep() -> Sweep:
     """The use case, composed at the first event."""
     return bootstrap.sweep(os.environ)
+
+
+@functools.cache
+def back_fill() -> BackFill:
+    """What goes on indexing by new query tags."""
+    return bootstrap.back_fill(os.environ)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -35,4 +47,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         logger.info("took up what was left", **swept)
     if swept["failed"]:
         logger.warning("some of what was left could not be taken up; it keeps its mark")
+    _go_on_indexing()
     return swept
+
+
+def _go_on_indexing() -> None:
+    """A slice of what a new query tag asks for; what is left of it the next minute's sweeper does."""
+    until = bootstrap.now() + _SLICE
+    for space in Settings(os.environ).spaces:
+        try:
+            register = back_fill()(space, until)
+        except ImagingError as failure:
+            logger.warning("could not go on indexing by a new query tag", space=space, reason=str(failure))
+            continue
+        if register.pending:
+            logger.info("indexing by a new query tag", space=space, studies=register.studies_done)

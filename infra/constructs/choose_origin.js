@@ -10,11 +10,14 @@ const GATEWAY = 'gateway';
 // which leaves more room for path and headers, each in it twice, than CloudFront lets through.
 const LARGEST_SMALL_BODY_BYTES = 4400000;
 
-// What may be of any size: a study, a series, an instance (PS3.18 Section 10.4.1.1.1) and the metadata of
-// a study or a series (Section 10.4.1.1.2). Frames, renderings and the metadata of an instance are not.
+// What may be of any size, or is made from what may be: all that PS3.18 Section 10.4.1.1 retrieves but the
+// metadata of one instance, and WADO-URI (Section 9).
 const OF_ANY_SIZE = [
-    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?(\/metadata)?\/?$/,
-    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+\/?$/,
+    // DICOM, and zip, of a study, a series, an instance; pictures of them, their pixel data, their bulk data.
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+(\/instances\/[^/]+)?)?(\/(rendered|thumbnail|pixeldata|bulkdata(\/.+)?))?\/?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?\/metadata\/?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+\/frames\/[^/]+(\/(rendered|thumbnail))?\/?$/,
+    /^\/spaces\/[^/]+\/wado\/?$/,
 ];
 
 function handler(event) {

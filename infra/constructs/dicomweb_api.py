@@ -37,7 +37,7 @@ _ACCESS_LOG = {
 
 
 class DicomwebApi(Construct):
-    """``/spaces/{space}/…``: POST stores, GET and HEAD read, DELETE deletes.
+    """``/spaces/{space}/…``: POST stores, GET and HEAD read, DELETE deletes, OPTIONS asks what there is.
 
     Bodies pass as they are, whatever their media type, in base64 between API
     Gateway and the function.
@@ -67,6 +67,7 @@ class DicomwebApi(Construct):
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
             ),
         )
+        self._cors = configuration.cors
         self._answer_as_json()
         self._acknowledge(configuration)
         self._name_domain(configuration)
@@ -92,17 +93,29 @@ class DicomwebApi(Construct):
         for resource in (space, below):
             resource.add_method("GET", reading)
             resource.add_method("HEAD", reading)
+            options = resource.add_method(
+                "OPTIONS", reading, authorization_type=apigateway.AuthorizationType.NONE if self._cors else None
+            )
+            if self._cors:
+                _acknowledge_preflight(options)
         below.add_method("POST", apigateway.LambdaIntegration(store, allow_test_invoke=False))
         below.add_method("DELETE", apigateway.LambdaIntegration(delete, allow_test_invoke=False))
 
     def _answer_as_json(self) -> None:
+        # Nothing here looks at who asks. A page of any origin may read these sentences, which say nothing of a patient.
+        shown = {"Access-Control-Allow-Origin": f"'{self._cors.shown_everywhere}'"} if self._cors else None
         for name, kind, error in (
             ("ClientError", apigateway.ResponseType.DEFAULT_4_XX, "$context.error.messageString"),
             ("ServerError", apigateway.ResponseType.DEFAULT_5_XX, "$context.error.messageString"),
             ("NotServed", apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN, json.dumps(_NOT_SERVED)),
             ("TooLarge", apigateway.ResponseType.REQUEST_TOO_LARGE, json.dumps(_TOO_LARGE)),
         ):
-            self.api.add_gateway_response(name, type=kind, templates={"application/json": f'{{"error": {error}}}'})
+            self.api.add_gateway_response(
+                name,
+                type=kind,
+                response_headers=shown,
+                templates={"application/json": f'{{"error": {error}}}'},
+            )
 
     def _acknowledge(self, configuration: Configuration) -> None:
         acknowledge(
@@ -136,3 +149,9 @@ class DicomwebApi(Construct):
             security_policy=apigateway.SecurityPolicy.TLS_1_2,
         )
         self.domain_target = domain.domain_name_alias_domain_name
+
+
+def _acknowledge_preflight(options: apigateway.Method) -> None:
+    reason = "A browser never signs what it asks before a request; the answer says what is allowed, not what is held."
+    for rule in ("APIG4", "COG4"):
+        acknowledge(options, rule, reason)

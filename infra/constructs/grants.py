@@ -55,10 +55,10 @@ def store_drop(archive: Archive) -> Grants:
 
 
 def index_instance(archive: Archive) -> Grants:
-    """Read headers, keep long metadata beside the instance, set aside what is none, write rows in transactions."""
+    """Read headers, keep beside the instance what no row holds, set aside what is none, write rows in transactions."""
     return [
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
-        may.objects(archive, "studies/*.json.gz", "s3:PutObject"),
+        may.objects(archive, ("studies/*.json.gz", "studies/*.frames"), "s3:PutObject"),
         may.objects(archive, "quarantine/*", "s3:PutObject"),
         may.missing_keys(archive),
         may.table(
@@ -68,6 +68,7 @@ def index_instance(archive: Archive) -> Grants:
             "dynamodb:BatchWriteItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         ),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
     ]
@@ -90,6 +91,7 @@ def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grant
             "dynamodb:Query",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         ),
         may.start(timer),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
@@ -113,11 +115,12 @@ def announce_change(archive: Archive, timer: stepfunctions.StateMachine, event_b
 
 
 def sweep(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: str) -> Grants:
-    """Do what announcing does, for what the index of pending work still lists."""
+    """Do what announcing does, for what the index of pending work still lists; index what is stored by a new tag."""
     return [
         *announce_change(archive, timer, event_bus_arn),
-        may.table(archive, "dynamodb:GetItem"),
-        may.indexes(archive, "pending"),
+        may.objects(archive, "studies/*", "s3:GetObject"),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"),
+        may.indexes(archive, "pending", "by_date"),
     ]
 
 
@@ -128,7 +131,7 @@ def search_retrieve(archive: Archive) -> Grants:
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_uid"),
+        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid"),
         may.key(archive, "kms:Decrypt"),
     ]
 
@@ -157,6 +160,7 @@ def delete_instances(archive: Archive) -> Grants:
             "dynamodb:Query",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         ),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
     ]

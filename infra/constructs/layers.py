@@ -1,4 +1,4 @@
-"""The two Lambda layers: what others wrote, and what we wrote."""
+"""The Lambda layers: what others wrote, and what we wrote."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ARCHITECTURE = lambda_.Architecture.ARM_64
 
 
 class Layers(Construct):
-    """Both layers, made anew in every stack.
+    """The layers of every function, made anew in every stack.
 
     A layer version never changes, only follows another; shared between stacks
     it would be an export that cannot be updated while it is imported. The
@@ -29,16 +29,22 @@ class Layers(Construct):
     def __init__(self, scope: Construct, name: str, *, dependencies: Path) -> None:
         super().__init__(scope, name)
         self.versions = [
-            self._version("Dependencies", dependencies, "Third-party packages, as layers/dependencies pins them."),
-            self._version("Imaging", ROOT / "layers" / "imaging", "The package imaging."),
+            _version(self, "Dependencies", dependencies, "Third-party packages, as layers/dependencies pins them."),
+            _version(self, "Imaging", ROOT / "layers" / "imaging", "The package imaging."),
         ]
 
-    def _version(self, name: str, folder: Path, description: str) -> lambda_.LayerVersion:
-        return lambda_.LayerVersion(
-            self,
-            name,
-            code=lambda_.Code.from_asset(str(folder), exclude=CACHES),
-            compatible_runtimes=[RUNTIME],
-            compatible_architectures=[ARCHITECTURE],
-            description=description,
-        )
+
+def pixel_layer(scope: Construct, name: str, folder: Path) -> lambda_.LayerVersion:
+    """Make the layer of what decodes, encodes and draws pixels."""
+    return _version(scope, name, folder, "What imaging.pixels runs on, as layers/dependencies/pixels.txt pins it.")
+
+
+def _version(scope: Construct, name: str, folder: Path, description: str) -> lambda_.LayerVersion:
+    return lambda_.LayerVersion(
+        scope,
+        name,
+        code=lambda_.Code.from_asset(str(folder), exclude=CACHES),
+        compatible_runtimes=[RUNTIME],
+        compatible_architectures=[ARCHITECTURE],
+        description=description,
+    )

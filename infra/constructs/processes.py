@@ -44,8 +44,15 @@ class Processes(Construct):
         environment: Mapping[str, str],
         timeout: Duration,
         memory_mib: int,
+        layers: Sequence[lambda_.LayerVersion] = (),
     ) -> lambda_.Function:
-        """Make ``functions/<name>`` a function that may do what `grants` say and no more."""
+        """Make ``functions/<name>`` a function that may do what `grants` say and no more.
+
+        Parameters
+        ----------
+        layers
+            Of this process, beside those that all have.
+        """
         scope = Construct(self, "".join(word.capitalize() for word in name.split("_")))
         log_group = EncryptedLogs(scope, "Logs", self._configuration, key=self._key)
         role = iam.Role(
@@ -75,7 +82,7 @@ class Processes(Construct):
             architecture=ARCHITECTURE,
             code=lambda_.Code.from_asset(str(ROOT / "functions" / name), exclude=CACHES),
             handler="handler.lambda_handler",
-            layers=self._layers.versions,
+            layers=[*self._layers.versions, *layers],
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

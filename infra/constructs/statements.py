@@ -11,6 +11,7 @@ WILDCARDS = {
     "/studies/*/revisions/*": "Revisions lie beside the study they belong to; nobody knows the UIDs beforehand.",
     "/studies/*/series/*/metadata/*": "Metadata lies beside its series; nobody knows the UIDs beforehand.",
     "/studies/*.json.gz": "Long metadata lies beside the instance it belongs to; nobody knows the UIDs beforehand.",
+    "/studies/*.frames": "Long tables of frames lie beside their instance; nobody knows the UIDs beforehand.",
     "/studies/*/series/*/instances/*.dcm": "Instances lie under their own UIDs; nobody knows them beforehand.",
     "/studies/*/deleting.json": "It stands beside the study that is deleted; nobody knows the UIDs beforehand.",
     "/incoming/*": "Senders choose the keys of what they drop below incoming/.",
@@ -19,9 +20,12 @@ WILDCARDS = {
 """Every resource with a wildcard that is granted, by its end, and why it must be one."""
 
 
-def objects(archive: Archive, keys: str, *actions: str) -> iam.PolicyStatement:
-    """Actions on the objects of every space whose keys match."""
-    return iam.PolicyStatement(actions=list(actions), resources=[f"{space.arn}/{keys}" for space in archive.spaces])
+def objects(archive: Archive, keys: str | tuple[str, ...], *actions: str) -> iam.PolicyStatement:
+    """Actions on the objects of every space whose keys match, or match one of several patterns."""
+    patterns = (keys,) if isinstance(keys, str) else keys
+    return iam.PolicyStatement(
+        actions=list(actions), resources=[f"{space.arn}/{pattern}" for space in archive.spaces for pattern in patterns]
+    )
 
 
 def missing_keys(archive: Archive) -> iam.PolicyStatement:

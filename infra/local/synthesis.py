@@ -19,11 +19,13 @@ _MADE_FROM = ("cdk.json", "pyproject.toml", "infra", "functions", "layers")
 
 
 def local_context(settings: Settings) -> dict[str, Any]:
-    """cdk.json's settings, with those that are this machine's."""
+    """cdk.json's settings, over them what `CDK_CONTEXT_JSON` passes on as to the app itself, and this machine's."""
     imaging = json.loads((ROOT / "cdk.json").read_text())["context"]["imaging"]
+    passed_on = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")).get("imaging", {})
     return {
         "imaging": {
             **imaging,
+            **passed_on,
             "account": ACCOUNT,
             "region": REGION,
             "local": True,

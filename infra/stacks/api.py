@@ -1,7 +1,5 @@
 """The DICOMweb API: one function stores, one reads, one deletes."""
 
-from pathlib import Path
-
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from constructs import Construct
 
@@ -9,10 +7,14 @@ from infra.config import Configuration
 from infra.constructs import grants
 from infra.constructs.archive import Archive
 from infra.constructs.dicomweb_api import DicomwebApi
+from infra.constructs.layers import pixel_layer
 from infra.constructs.processes import Processes
+from infra.dependencies import LayerFolders
 
 # A little less than the 29 seconds that API Gateway waits: the answer is ours then.
 _TIMEOUT = Duration.seconds(28)
+# A function has one request at a time, and decodes one frame at a time for it.
+_PIXEL_WORKER = {"PIXEL_WORKERS": "1", "PIXEL_WORKER_MIB": "1024"}
 
 
 class ApiStack(Stack):
@@ -25,7 +27,7 @@ class ApiStack(Stack):
         configuration: Configuration,
         archive: Archive,
         *,
-        dependencies: Path,
+        layers: LayerFolders,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
@@ -38,8 +40,13 @@ class ApiStack(Stack):
             or (configuration.domain and f"https://{configuration.domain.name}")
             or dicomweb.address
         )
-        environment = {"SPACES": archive.spaces_setting, "PUBLIC_BASE_ADDRESS": self.public_base_address}
-        processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
+        environment = {
+            "SPACES": archive.spaces_setting,
+            "PUBLIC_BASE_ADDRESS": self.public_base_address,
+            "CORS_ORIGINS": configuration.cors_origins_setting,
+        }
+        manifest = {"MANIFEST_TABLE": archive.table.table_name, "QUERY_TAGS": configuration.query_tags_setting}
+        processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=layers.common)
         dicomweb.serve(
             store=processes.add(
                 "store_instance",
@@ -51,14 +58,15 @@ class ApiStack(Stack):
             read=processes.add(
                 "search_retrieve",
                 grants=grants.search_retrieve(archive),
-                environment={**environment, "MANIFEST_TABLE": archive.table.table_name},
+                environment={**environment, **manifest, **_PIXEL_WORKER},
                 timeout=_TIMEOUT,
-                memory_mib=1024,
+                memory_mib=2048,  # that of a worker, and as much again for what is read and answered
+                layers=[pixel_layer(self, "Pixels", layers.pixels)],
             ),
             delete=processes.add(
                 "delete_instances",
                 grants=grants.delete_instances(archive),
-                environment={"SPACES": archive.spaces_setting, "MANIFEST_TABLE": archive.table.table_name},
+                environment={**environment, **manifest},
                 timeout=_TIMEOUT,
                 memory_mib=1024,
             ),

@@ -40,6 +40,10 @@ class GatewayStack(Stack):
                 "SPACES": archive.spaces_setting,
                 "PUBLIC_BASE_ADDRESS": public_base_address,
                 "MANIFEST_TABLE": archive.table.table_name,
+                "QUERY_TAGS": configuration.query_tags_setting,
+                "CORS_ORIGINS": configuration.cors_origins_setting,
+                "PIXEL_WORKERS": str(gateway.pixel_workers),
+                "PIXEL_WORKER_MIB": str(gateway.pixel_worker_mib),
                 # Of the C library, which else keeps what each thread has freed: half of this process's memory.
                 "MALLOC_ARENA_MAX": "2",
             },

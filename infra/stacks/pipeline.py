@@ -47,6 +47,9 @@ class PipelineStack(Stack):
             "EVENT_BUS": self.event_bus.event_bus_name,
             "PUBLIC_BASE_ADDRESS": public_base_address,
             "PUBLISHES_TO_FHIR": "yes" if configuration.fhir else "no",
+            "QUERY_TAGS": configuration.query_tags_setting,
+            # Lambda lets no process of an earlier deployment live longer; locally all of them begin anew.
+            "QUERY_TAGS_SETTLE_SECONDS": "0" if configuration.local else "900",
         }
         self._index(index_queue, configuration.index_concurrency)
         self._store_drops(drop_queue)
@@ -64,7 +67,7 @@ class PipelineStack(Stack):
         function = self._processes.add(
             "index_instance",
             grants=[*grants.index_instance(self._archive), *grants.work_off(queue.queue)],
-            environment=self._settings("SPACES", "MANIFEST_TABLE"),
+            environment=self._settings("SPACES", "MANIFEST_TABLE", "QUERY_TAGS"),
             timeout=queue.worker_timeout,
             memory_mib=2048,  # a header of 20 MB and its JSON
         )
@@ -87,7 +90,7 @@ class PipelineStack(Stack):
                 *grants.finalize_study(self._archive, self._timer.state_machine),
                 *grants.work_off(queue.queue),
             ],
-            environment=self._settings("SPACES", "MANIFEST_TABLE", "QUIET_SECONDS", "STUDY_TIMER_ARN"),
+            environment=self._settings("SPACES", "MANIFEST_TABLE", "QUIET_SECONDS", "STUDY_TIMER_ARN", "QUERY_TAGS"),
             timeout=queue.worker_timeout,
             memory_mib=2048,
         )

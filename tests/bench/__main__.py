@@ -10,6 +10,7 @@ import click
 
 from infra.local.progress import Progress
 from tests.bench import system_under_test
+from tests.bench.archive_sizes import measure_searches, print_searches, searches_as_json
 from tests.bench.contestants import Entry, contestants
 from tests.bench.measurement import BenchFailed
 from tests.bench.report import as_json, print_tables
@@ -62,6 +63,13 @@ A peer to compare with, Orthanc of Debian (orthanc, orthanc-dicomweb) in an empt
 @click.option("--address", help="Measure the space with this DICOMweb root, without a floor. What is stored stays.")
 @click.option("--peer", help="The DICOMweb root of another server, for a further column.")
 @click.option("--only", multiple=True, help="Only rows with this text, such as 'store' or 'gateway'; may be repeated.")
+@click.option(
+    "--archive",
+    "archive_sizes",
+    type=click.IntRange(1000),
+    multiple=True,
+    help="In place of the rows: search an archive of so many studies, such as 100000; may be repeated.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the numbers here.")
 @click.option(
     "--profile",
@@ -78,6 +86,7 @@ def bench(
     address: str | None,
     peer: str | None,
     only: tuple[str, ...],
+    archive_sizes: tuple[int, ...],
     json_file: Path | None,
     profile: Path | None,
 ) -> None:
@@ -88,6 +97,11 @@ def bench(
     if not rows:
         raise click.ClickException(f"There is no such row; there are: {', '.join(row.title for row in ROWS)}.")
     progress = Progress()
+    if archive_sizes:
+        if state_dir or address or peer:
+            raise click.ClickException("--archive needs a system of its own: what it lists is in no bucket.")
+        _search_archives(archive_sizes, json_file, progress)
+        return
     try:
         with _system(state_dir, recorded_calls, address, progress) as system:
             sampler = _sampler(profile, system)
@@ -106,6 +120,14 @@ def bench(
         json_file.write_text(json.dumps(as_json(results, plan, rows), indent=1))
     if results.failures:
         sys.exit(1)
+
+
+def _search_archives(sizes: tuple[int, ...], json_file: Path | None, progress: Progress) -> None:
+    with system_under_test.running() as system:
+        found = measure_searches(system.state_dir, sizes, progress)
+    print_searches(found)
+    if json_file:
+        json_file.write_text(json.dumps(searches_as_json(found), indent=1))
 
 
 @contextmanager

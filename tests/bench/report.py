@@ -81,7 +81,7 @@ def _rates(found: Sequence[Line]) -> Table:
     table = _table(
         *("row", "route", "clients", "unit", "ours", "floor", "ratio"),
         *(["peer"] if has_peer else []),
-        *("p50 ms", "p95 ms", "client CPU"),
+        *("p50 ms", "p95 ms", "client CPU", "floor p50"),
         title="Medians. Ratio: ours to the floor. Latency, and the share of a core that the clients took: of ours.",
     )
     for before, line in zip([None, *found], found, strict=False):
@@ -92,7 +92,12 @@ def _rates(found: Sequence[Line]) -> Table:
             *(f"{line.row.kind.value}: {line.row.name}", line.row.route.value, str(line.clients), line.row.unit.name),
             *(_rate(ours), _rate(line.floor), "" if line.ratio is None else f"{line.ratio:.2f}"),
             *([_rate(line.peer)] if has_peer else []),
-            *([] if isinstance(ours, str) else [_ms(ours.p50_ms), _ms(ours.p95_ms), f"{ours.client_cpu:.0%}"]),
+            *(
+                ["", "", ""]
+                if isinstance(ours, str)
+                else [_ms(ours.p50_ms), _ms(ours.p95_ms), f"{ours.client_cpu:.0%}"]
+            ),
+            "" if isinstance(line.floor, str) else _ms(line.floor.p50_ms),
         )
     return table
 

@@ -6,16 +6,18 @@ from enum import Enum
 from functools import partial
 
 from tests.bench.dicomweb_connection import MULTIPART_DICOM, DicomWebConnection
-from tests.bench.floor import Floor
+from tests.bench.floor import PAGE, REPEATS, Floor, some_frames
 from tests.bench.measurement import MEGABYTES, OPERATIONS, Operation, Unit
-from tests.bench.synthetic_studies import Kind, Study
+from tests.bench.synthetic_studies import PATIENT_ID, SLICE_BYTES, STUDY_DATE, Kind, Study
 
 LAMBDA_REQUEST_BYTES = 4_200_000
 """The most that goes into a request on its way to Lambda; the front door and CloudFront let a little more through."""
 
-_REPEATS = 20
+_SOME_SLICES = 10  # of work on pixels, which is information and no race
 _AS_STORED = f"{MULTIPART_DICOM}; transfer-syntax=*"
 _SINGLE_PART = "application/dicom; transfer-syntax=*"
+_JPEG_2000_LOSSLESS = f"{MULTIPART_DICOM}; transfer-syntax=1.2.840.10008.1.2.4.90"
+_STORED_FRAME = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 
 Operations = Callable[[DicomWebConnection, Study], list[Operation]]
 
@@ -35,18 +37,22 @@ class FloorOf(Enum):
     PUT = "PutObject"
     GET = "GetObject"
     QUERY_STUDY = "Query, its row"
+    GET_FRAME = "GetObject, a range"
     QUERY_METADATA = "Query, its rows"
+    QUERY_PATIENT = "Query, by patient"
+    QUERY_DATE = "Query, by date"
 
     def operations(self, floor: Floor, study: Study) -> list[Operation]:
-        match self:
-            case FloorOf.PUT:
-                return floor.puts(study)
-            case FloorOf.GET:
-                return floor.gets(study)
-            case FloorOf.QUERY_STUDY:
-                return floor.study_queries(study, _REPEATS)
-            case FloorOf.QUERY_METADATA:
-                return floor.metadata_queries(study, _REPEATS)
+        make = {
+            FloorOf.PUT: floor.puts,
+            FloorOf.GET: floor.gets,
+            FloorOf.GET_FRAME: floor.frame_gets,
+            FloorOf.QUERY_STUDY: floor.study_queries,
+            FloorOf.QUERY_METADATA: floor.metadata_queries,
+            FloorOf.QUERY_PATIENT: floor.patient_queries,
+            FloorOf.QUERY_DATE: floor.date_queries,
+        }
+        return make[self](study)
 
 
 @dataclass(frozen=True)
@@ -105,26 +111,63 @@ def _read_study(connection: DicomWebConnection, study: Study) -> list[Operation]
 def _read_instances(accept: str) -> Operations:
     def operations(connection: DicomWebConnection, study: Study) -> list[Operation]:
         return [
-            partial(
-                connection.read,
-                f"{_path(study)}/series/{key.series_instance_uid}/instances/{key.sop_instance_uid}",
-                accept,
-                len(file),
-            )
-            for key, file in zip(study.keys, study.files, strict=True)
+            partial(connection.read, path, accept, len(file))
+            for path, file in zip(_instance_paths(study), study.files, strict=True)
         ]
 
     return operations
 
 
+def _transcode_some(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [
+        partial(connection.read, path, _JPEG_2000_LOSSLESS, len(file), at_least=1)
+        for path, file in list(zip(_instance_paths(study), study.files, strict=True))[:_SOME_SLICES]
+    ]
+
+
+def _draw_some(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    return [
+        partial(connection.read, f"{path}/rendered", "image/jpeg", len(file), at_least=1)
+        for path, file in list(zip(_instance_paths(study), study.files, strict=True))[:_SOME_SLICES]
+    ]
+
+
+def _read_frames(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    (path,) = _instance_paths(study)
+    return [
+        partial(connection.read, f"{path}/frames/{number}", _STORED_FRAME, SLICE_BYTES) for number in some_frames(study)
+    ]
+
+
+def _draw_frames(connection: DicomWebConnection, study: Study) -> list[Operation]:
+    (path,) = _instance_paths(study)
+    return [
+        partial(connection.read, f"{path}/frames/{number}/rendered", "image/jpeg", SLICE_BYTES, at_least=1)
+        for number in some_frames(study)
+    ]
+
+
+def _search_patient(connection: DicomWebConnection, _: Study) -> list[Operation]:
+    return [partial(connection.ask, f"/studies?PatientID={PATIENT_ID}&limit={PAGE}", PATIENT_ID)]
+
+
+def _search_date(connection: DicomWebConnection, _: Study) -> list[Operation]:
+    month = STUDY_DATE[:6]
+    return [partial(connection.ask, f"/studies?StudyDate={month}01-{month}31&limit={PAGE}", STUDY_DATE)]
+
+
 def _search_study(connection: DicomWebConnection, study: Study) -> list[Operation]:
     return [
         partial(connection.ask, f"/studies?StudyInstanceUID={study.study_instance_uid}", study.study_instance_uid)
-    ] * _REPEATS
+    ] * REPEATS
 
 
 def _read_metadata(connection: DicomWebConnection, study: Study) -> list[Operation]:
-    return [partial(connection.ask, f"{_path(study)}/metadata", study.keys[-1].sop_instance_uid)] * _REPEATS
+    return [partial(connection.ask, f"{_path(study)}/metadata", study.keys[-1].sop_instance_uid)] * REPEATS
+
+
+def _instance_paths(study: Study) -> list[str]:
+    return [f"{_path(study)}/series/{key.series_instance_uid}/instances/{key.sop_instance_uid}" for key in study.keys]
 
 
 def _path(study: Study) -> str:
@@ -137,14 +180,21 @@ ROWS: tuple[Row, ...] = (
     Row("read, all in one request", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_study),
     Row("read, one by one", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
     Row("read, one by one", Kind.CT, Route.STAGE, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
+    Row("read some as JPEG 2000", Kind.CT, Route.GATEWAY, MEGABYTES, FloorOf.GET, _transcode_some),
+    Row("draw some as JPEG", Kind.CT, Route.GATEWAY, OPERATIONS, FloorOf.GET, _draw_some),
     Row("search", Kind.CT, Route.LAMBDA, OPERATIONS, FloorOf.QUERY_STUDY, _search_study),
     Row("metadata", Kind.CT, Route.GATEWAY, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
     Row("metadata", Kind.CT, Route.STAGE, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
     Row("store", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.PUT, _store_at_once),
     Row("read", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
     Row("read, by redirect", Kind.MULTI_FRAME, Route.STAGE, MEGABYTES, FloorOf.GET, _read_instances(_SINGLE_PART)),
+    Row("read a frame", Kind.MULTI_FRAME, Route.GATEWAY, OPERATIONS, FloorOf.GET_FRAME, _read_frames),
+    Row("read a frame", Kind.MULTI_FRAME, Route.STAGE, OPERATIONS, FloorOf.GET_FRAME, _read_frames),
+    Row("draw a frame as JPEG", Kind.MULTI_FRAME, Route.GATEWAY, OPERATIONS, FloorOf.GET_FRAME, _draw_frames),
     Row("store, a study a request", Kind.SMALL, Route.LAMBDA, OPERATIONS, FloorOf.PUT, _store_in_small_requests),
     Row("read, a study a request", Kind.SMALL, Route.GATEWAY, OPERATIONS, FloorOf.GET, _read_study),
     Row("read, a study a request", Kind.SMALL, Route.STAGE, OPERATIONS, FloorOf.GET, _read_study),
+    Row("search by patient, a page", Kind.SMALL, Route.LAMBDA, OPERATIONS, FloorOf.QUERY_PATIENT, _search_patient),
+    Row("search by date, a page", Kind.SMALL, Route.LAMBDA, OPERATIONS, FloorOf.QUERY_DATE, _search_date),
 )
 """In an order in which every read finds a study that the rows before it have stored."""

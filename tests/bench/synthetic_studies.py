@@ -13,6 +13,7 @@ from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittle
 
 from imaging.model.identifiers import InstanceKey
 
+PATIENT_ID, STUDY_DATE = "BENCH-1", "20260102"
 LARGE, SMALL = 512, 64  # pixels a side
 SLICE_BYTES = LARGE * LARGE * 2
 
@@ -53,6 +54,14 @@ class Study:
     @cached_property
     def size_bytes(self) -> int:
         return sum(map(len, self.files))
+
+
+def frame_ranges(multi_frame: bytes) -> list[tuple[int, int]]:
+    """The first and the last byte of each frame of a multi-frame file, which begins with its header."""
+    frames, header_bytes = divmod(len(multi_frame), SLICE_BYTES)
+    starts = range(header_bytes, len(multi_frame), SLICE_BYTES)
+    assert len(starts) == frames
+    return [(start, start + SLICE_BYTES - 1) for start in starts]
 
 
 class StudyMaker:
@@ -147,8 +156,8 @@ def _patient_and_study() -> Dataset:
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = _STUDY, _SERIES, _INSTANCE
-    ds.PatientID, ds.PatientName, ds.PatientSex = "BENCH-1", "Bench^Synthetic", "O"
-    ds.StudyDate, ds.StudyTime, ds.AccessionNumber = "20260102", "030405", "BENCH"
+    ds.PatientID, ds.PatientName, ds.PatientSex = PATIENT_ID, "Bench^Synthetic", "O"
+    ds.StudyDate, ds.StudyTime, ds.AccessionNumber = STUDY_DATE, "030405", "BENCH"
     ds.StudyDescription, ds.SeriesDescription = "Synthetic phantom", "Axial 1 mm"
     ds.Modality, ds.Manufacturer, ds.BodyPartExamined = "CT", "None", "ABDOMEN"
     ds.SeriesNumber = 1

@@ -58,16 +58,23 @@ class SystemUnderTest:
 
 
 @contextmanager
-def started() -> Iterator[SystemUnderTest]:
+def running() -> Iterator[RunningSystem]:
     """A system of our own in an empty folder, gone afterwards."""
     with TemporaryDirectory(prefix="imaging-bench-") as folder:
         system = RunningSystem(Path(folder) / "state")
         try:
             system.start()
-            yield local_run(system.state_dir, system.recorded_calls)
+            yield system
             system.stop()
         finally:
             system.kill()
+
+
+@contextmanager
+def started() -> Iterator[SystemUnderTest]:
+    """The same, to be measured."""
+    with running() as system:
+        yield local_run(system.state_dir, system.recorded_calls)
 
 
 def local_run(state_dir: Path, recorded_calls: Path | None) -> SystemUnderTest:

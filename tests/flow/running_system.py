@@ -13,6 +13,8 @@ from infra.local.ports import any_free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
+VIEWER = "https://viewer.example.org"
+"""Where pages come from that may read what the system answers."""
 
 
 class RunningSystem:
@@ -47,6 +49,7 @@ class RunningSystem:
             "STATE_DIR": str(state_dir),
             "QUIET_SECONDS": "2",
             "SAMPLE": "no",
+            "CDK_CONTEXT_JSON": json.dumps({"imaging": {"cors": {"allowed_origins": [VIEWER]}}}),
             "RECORD_CALLS": str(self.recorded_calls),
             "FAILURE_SWITCH": "1",  # POST {fhir}/_fail?n=&status= makes the FHIR server fail
             **settings,

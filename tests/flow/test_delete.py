@@ -168,3 +168,20 @@ def test_a_study_too_large_for_one_request_is_gone_at_once_and_deleted_after_tha
         "the end of the deletion",
         lambda: "Contents" not in client.aws("s3").list_objects_v2(Bucket=client.bucket("main"), Prefix=prefix),
     )
+
+
+def test_a_study_whose_only_instance_is_deleted_is_in_no_list(client):
+    # Given a study of one instance that is found by its modality and its patient's name
+    (key,) = new_study()
+    client.stow(instances_of([key], PatientName=f"Only^{key.study_instance_uid[-12:]}"))
+    client.wait_for_revision(key, 1)
+    studies = f"{client.system.dicomweb(key.space)}/studies"
+    name = {"PatientName": f"Only^{key.study_instance_uid[-12:]}"}
+    assert client.http.get(studies, params=name).status_code == OK
+
+    # When that instance is deleted
+    assert client.delete(key, below_study=below_study(key, "instance")).status_code == NO_CONTENT
+
+    # Then the next search does not find the study
+    assert client.http.get(studies, params=name).status_code == NO_CONTENT
+    assert not is_listed(client, key)

@@ -13,6 +13,7 @@ import pytest
 
 from infra.app import build_app, context
 from infra.config import Configuration
+from infra.dependencies import LayerFolders
 from infra.gateway_config import GatewayConfiguration
 from tests.infra.synthesised import Synthesised
 
@@ -28,17 +29,17 @@ def own_settings() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory, own_settings) -> Synthesise:
-    """Make templates of cdk.json's settings and these, without downloading the dependency layer."""
-    dependencies = tmp_path_factory.mktemp("dependencies")
-    (dependencies / "python").mkdir()
-    (dependencies / "python" / "one_module.py").touch()
+    """Make templates of cdk.json's settings and these, without downloading the layers of others' packages."""
+    packages = tmp_path_factory.mktemp("packages")
+    (packages / "python").mkdir()
+    (packages / "python" / "one_module.py").touch()
 
     def synthesised(name: str, settings: dict[str, Any], *, gateway: dict[str, Any] | None = None) -> Synthesised:
         folder = tmp_path_factory.mktemp(name)
         configuration = Configuration.of({**own_settings, **settings}, {})
         # Past the check that a deployment has no gateway yet.
         configuration = dataclasses.replace(configuration, gateway=GatewayConfiguration.of(gateway))
-        build_app(configuration, str(folder), dependencies).synth()
+        build_app(configuration, str(folder), LayerFolders(packages, packages)).synth()
         return Synthesised(folder)
 
     return synthesised
@@ -71,6 +72,8 @@ def full(synthesise) -> Synthesised:
             },
             "fhir": {"create_healthlake": True},
             "alarm_email": "imaging@example.org",
+            "cors": {"allowed_origins": ["https://viewer.example.org"]},
+            "query_tags": [{"tag": "ProtocolName", "level": "series"}],
             "dimse": {"internet_facing": True, "peer_cidrs": ["192.0.2.0/24"], "port": 104, "tasks": 2},
         },
         gateway={

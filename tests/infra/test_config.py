@@ -1,8 +1,11 @@
 """What cdk.json may say, and what is said to whoever writes something else there."""
 
+import json
+
 import pytest
 
 from infra.config import PLACEHOLDER_ACCOUNT, Configuration
+from infra.query_tag_config import query_tags_setting
 from infra.section import ConfigurationError
 
 SPACE = {"name": "main", "ae_title": "MAIN"}
@@ -123,6 +126,47 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
             },
             "imaging.gateway.domain.certificate_arn",
         ),
+        ({"cors": []}, "imaging.cors"),
+        ({"cors": {}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"allowed_origins": "*"}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"allowed_origins": ["*", "https://viewer.example.org"]}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"allowed_origins": ["https://viewer.example.org/"]}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"allowed_origins": ["viewer.example.org"]}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"allowed_origins": ["null"]}}, "imaging.cors.allowed_origins"),
+        ({"cors": {"origins": ["*"]}}, "imaging.cors.origins"),
+        ({"query_tags": {}}, "imaging.query_tags"),
+        ({"query_tags": [{"tag": f"0018{n:04X}", "level": "series"} for n in range(65)]}, "imaging.query_tags"),
+        ({"query_tags": [{"tag": "0018103", "level": "series"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "0018,1030", "level": "series"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "ProtocolName"}]}, "imaging.query_tags[0].level"),
+        ({"query_tags": [{"tag": "ProtocolName", "level": "patient"}]}, "imaging.query_tags[0].level"),
+        ({"query_tags": [{"tag": "ProtocolName", "level": "series", "vr": "SQ"}]}, "imaging.query_tags[0].vr"),
+        (
+            {"query_tags": [{"tag": "ProtocolName", "level": "series", "private_creator": "A"}]},
+            "imaging.query_tags[0].private_creator",
+        ),
+        ({"query_tags": [{"tag": "00191001", "level": "series"}]}, "imaging.query_tags[0].private_creator"),
+        (
+            {"query_tags": [{"tag": "00191001", "level": "series", "private_creator": "A"}]},
+            "imaging.query_tags[0].vr",
+        ),
+        (
+            {"query_tags": [{"tag": "00191101", "level": "series", "private_creator": "A", "vr": "LO"}]},
+            "imaging.query_tags[0].tag",
+        ),
+        (
+            {"query_tags": [{"tag": "0018103A", "level": "series"}, {"tag": "0018103a", "level": "study"}]},
+            "imaging.query_tags",
+        ),
+        (
+            {
+                "query_tags": [
+                    {"tag": f"001910{n:02X}", "level": "series", "private_creator": "A" * 64, "vr": "LO"}
+                    for n in range(20)
+                ]
+            },
+            "imaging.query_tags",
+        ),
         ({"quiet_second": 3}, "imaging.quiet_second"),
         ({"quiet_seconds": "30"}, "imaging.quiet_seconds"),
         ({"quiet_seconds": 0}, "imaging.quiet_seconds"),
@@ -179,6 +223,43 @@ def test_names_the_key_that_is_wrong_in_one_sentence(settings, key):
     assert sentence.startswith(f"{key} ")
     assert sentence.endswith(".")
     assert "\n" not in sentence
+
+
+def test_indexes_nothing_beside_and_speaks_to_no_other_origin_unless_it_is_configured():
+    assert read().query_tags == ()
+    assert read().cors is None
+    assert read(cors="none").cors is None
+
+
+def test_tells_the_processes_what_they_index_beside():
+    tags = [
+        {"tag": "0018103a", "level": "series", "vr": "LO"},
+        {"tag": "ProtocolName", "level": "series"},
+        {"tag": "00191001", "level": "instance", "vr": "DS", "private_creator": "ACME 1.1"},
+    ]
+
+    assert json.loads(query_tags_setting(read(query_tags=tags).query_tags)) == [
+        {**tags[0], "tag": "0018103A"},
+        *tags[1:],
+    ]
+
+
+def test_takes_origins_of_pages():
+    origins = ["https://viewer.example.org", "http://localhost:3000", "http://[::1]:3000"]
+    cors = read(cors={"allowed_origins": [*origins, origins[0]]}).cors
+
+    assert cors
+    assert cors.allowed_origins == tuple(origins)
+
+
+def test_what_cannot_look_at_who_asks_names_the_one_origin_or_any():
+    def shown(*origins):
+        cors = read(cors={"allowed_origins": list(origins)}).cors
+        assert cors
+        return cors.shown_everywhere
+
+    assert shown("https://viewer.example.org") == "https://viewer.example.org"
+    assert shown("https://a.example.org", "https://b.example.org") == shown("*") == "*"
 
 
 def test_a_context_without_settings_is_told_so():

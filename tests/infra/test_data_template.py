@@ -131,6 +131,19 @@ def test_the_manifest_has_the_indexes_that_search_and_sweep_read(full):
             ("RANGE", "listed_date"),
             ("RANGE", "study_instance_uid"),
         ],
+        "by_modality": [
+            ("HASH", "space"),
+            ("HASH", "modality"),
+            ("RANGE", "modality_date"),
+            ("RANGE", "study_instance_uid"),
+        ],
+        "by_name": [
+            ("HASH", "space"),
+            ("HASH", "name_initial"),
+            ("RANGE", "name_key"),
+            ("RANGE", "name_age"),
+            ("RANGE", "study_instance_uid"),
+        ],
         "by_uid": [("HASH", "space"), ("HASH", "uid"), ("RANGE", "sk")],
         "pending": [("HASH", "pending"), ("RANGE", "pending_since"), ("RANGE", "sk")],
     }

@@ -1,5 +1,6 @@
 """The streaming gateway: its tasks, their network, and the distribution that leads there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,18 @@ def test_a_task_knows_what_its_process_reads(full):
     assert {"SPACES", "MANIFEST_TABLE", "GATEWAY_PORT", "GATEWAY_BIND_ADDRESS"} <= variables.keys()
     assert variables["PUBLIC_BASE_ADDRESS"] == "https://dicomweb.example.org"
     assert variables["AWS_SDK_UA_APP_ID"] == "imaging-gateway"
+    assert json.loads(variables["QUERY_TAGS"]) == [{"tag": "ProtocolName", "level": "series"}]
+    assert json.loads(variables["CORS_ORIGINS"]) == ["https://viewer.example.org"]
+
+
+def test_the_processes_that_work_on_pixels_leave_half_of_a_task_to_what_streams(full):
+    gateway = task(full)
+    [container] = gateway["ContainerDefinitions"]
+    variables = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+    workers, mib = int(variables["PIXEL_WORKERS"]), int(variables["PIXEL_WORKER_MIB"])
+
+    assert workers == int(gateway["Cpu"]) // 1024
+    assert workers * mib <= int(gateway["Memory"]) // 2
 
 
 def test_tasks_follow_the_load_within_bounds(full):
@@ -139,4 +152,5 @@ def test_an_image_has_what_the_local_run_has(process):
     dockerfile = (ROOT / "functions" / process / "Dockerfile").read_text()
 
     assert "-c layers/dependencies/constraints.txt" in dockerfile
+    assert ("-r layers/dependencies/pixels.txt" in dockerfile) is (process == "gateway")
     assert f'ENTRYPOINT ["python", "-m", "functions.{process}"]' in dockerfile

@@ -27,28 +27,42 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any
         yield path, one, other
 
 
+SETTINGS_OF_THE_RUN = {  # by the name of the variable: locally, deployed, and what the difference is
+    "QUIET_SECONDS": ("5", "30", "quiet seconds"),
+    "QuietMilliseconds": ("5000", "30000", "quiet seconds"),
+    "QUERY_TAGS_SETTLE_SECONDS": ("0", "900", "settle seconds"),
+}
+
+
 def explain(path: str, local: Any, deployed: Any) -> str:
     if path.endswith("AuthorizationType") and (local, deployed) == ("NONE", "AWS_IAM"):
         return "authorisation"
-    if re.search(r"LayersDependencies\w+/Properties/Content/S3Key$", path):
+    if re.search(r"(LayersDependencies|Pixels)\w+/Properties/Content/S3Key$", path):
         return "dependency layer"
-    if path.endswith("/QUIET_SECONDS") and (local, deployed) == ("5", "30"):
-        return "quiet seconds"
-    if path.endswith("/QuietMilliseconds") and (local, deployed) == ("5000", "30000"):
-        return "quiet seconds"
-    quiet = '"QUIET_SECONDS":"{}"'
-    if isinstance(local, str) and local.replace(quiet.format(5), quiet.format(30)) == deployed:
-        return "quiet seconds"
+    here, there, what = SETTINGS_OF_THE_RUN.get(path.rpartition("/")[2], ("", "", ""))
+    if what and (local, deployed) == (here, there):
+        return what
+    if isinstance(local, str) and as_deployed(local) == deployed:
+        return "operators' command"
     return f"{path}: {local!r} locally, {deployed!r} deployed"
+
+
+def as_deployed(environment: str) -> str:
+    """The environment of the operators' command, JSON, with what it would be in a deployment."""
+    for name, (here, there, _) in SETTINGS_OF_THE_RUN.items():
+        environment = environment.replace(f'"{name}":"{here}"', f'"{name}":"{there}"')
+    return environment
 
 
 def test_differs_from_the_deployed_one_in_what_is_named_and_nothing_else(local, deployed):
     found = Counter(explain(*difference) for difference in differences(read(local, *LOCAL), read(deployed, *DEPLOYED)))
 
     assert found == {
-        "authorisation": 6,  # one for each method of the API
-        "dependency layer": 3,  # one for each stack with functions
-        "quiet seconds": 5,  # three functions, the timer, the operators' command
+        "authorisation": 8,  # one for each method of the API
+        "dependency layer": 4,  # one for each stack with functions, and that of the pixels
+        "quiet seconds": 4,  # three functions, the timer
+        "settle seconds": 2,  # of the two functions that have all settings of the pipeline
+        "operators' command": 2,  # both again
     }
 
 

@@ -1,22 +1,63 @@
 """What the outside meets: the API, the FHIR server, the DIMSE endpoint."""
 
+import json
 import re
 
 from tests.infra.synthesised import as_list, flat, of_stack
 
+METHODS = ["DELETE", "GET", "GET", "HEAD", "HEAD", "OPTIONS", "OPTIONS", "POST"]
 
-def test_callers_of_the_api_are_authorised_by_iam(full):
-    methods = full.properties("AWS::ApiGateway::Method")
 
-    assert sorted(method["HttpMethod"] for method in methods.values()) == [
-        "DELETE",
-        "GET",
-        "GET",
-        "HEAD",
-        "HEAD",
-        "POST",
-    ]
-    assert {method["AuthorizationType"] for method in methods.values()} == {"AWS_IAM"}
+def authorizations(deployment):
+    methods = deployment.properties("AWS::ApiGateway::Method").values()
+    assert sorted(method["HttpMethod"] for method in methods) == METHODS
+    return {(method["HttpMethod"], method["AuthorizationType"]) for method in methods}
+
+
+def test_callers_of_the_api_are_authorised_by_iam(existing):
+    assert authorizations(existing) == {(method, "AWS_IAM") for method in METHODS}
+
+
+def test_a_browser_may_ask_unsigned_where_pages_of_other_origins_may_read_and_nothing_else_goes_unsigned(full):
+    signed = {(method, "AWS_IAM") for method in METHODS if method != "OPTIONS"}
+
+    assert authorizations(full) == {*signed, ("OPTIONS", "NONE")}
+
+
+def test_what_api_gateway_answers_itself_can_be_read_by_those_pages_too(full, existing):
+    shown = "gatewayresponse.header.Access-Control-Allow-Origin"
+    ours, none = (
+        [response.get("ResponseParameters", {}) for response in deployment.properties(kind).values()]
+        for deployment, kind in (
+            (full, "AWS::ApiGateway::GatewayResponse"),
+            (existing, "AWS::ApiGateway::GatewayResponse"),
+        )
+    )
+
+    assert ours == [{shown: "'https://viewer.example.org'"}] * 4
+    assert none == [{}] * 4
+
+
+def test_who_may_read_is_told_to_every_process_that_answers(full, existing):
+    for process in ("store_instance", "search_retrieve", "delete_instances"):
+        variables = full.process(process)["Environment"]["Variables"]
+        assert json.loads(variables["CORS_ORIGINS"]) == ["https://viewer.example.org"]
+        assert json.loads(existing.process(process)["Environment"]["Variables"]["CORS_ORIGINS"]) == []
+
+
+def test_what_is_indexed_beside_is_told_to_every_process_that_indexes_or_searches_and_to_the_operators(full):
+    tags = [{"tag": "ProtocolName", "level": "series"}]
+    for process in ("index_instance", "finalize_study", "sweep", "search_retrieve", "delete_instances"):
+        assert json.loads(full.process(process)["Environment"]["Variables"]["QUERY_TAGS"]) == tags
+    assert "ProtocolName" in flat(full.stacks["ImagingPipeline"]["Outputs"]["OperatorEnvironment"]["Value"])
+
+
+def test_the_function_that_draws_has_room_for_its_worker_and_as_much_again(full):
+    draws = full.process("search_retrieve")
+    variables = draws["Environment"]["Variables"]
+
+    assert variables["PIXEL_WORKERS"] == "1"
+    assert draws["MemorySize"] == 2 * int(variables["PIXEL_WORKER_MIB"])
 
 
 def test_the_api_is_traced_throttled_and_logs_no_query(full):

@@ -141,6 +141,39 @@ def test_the_answer_comes_back_as_it_is(doors: Doors) -> None:
     assert answer.headers.get_list("warning") == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (206, [(b"content-type", b"application/dicom"), (b"content-range", b"bytes 2-4/9")], b"\x02\x03\x04"),
+        (206, [(b"content-type", b"multipart/byteranges; boundary=B")], b"--B\r\n\r\nx\r\n--B--"),
+        (304, [(b"etag", b'"v1"'), (b"vary", b"Accept")], b""),
+        (200, [(b"content-type", b"application/dicom+json"), (b"content-encoding", b"gzip")], b"\x1f\x8b not really"),
+        (200, [(b"link", b'<https://x/studies?after=a>; rel="next"'), (b"link", b"<https://x>")], b"[]"),
+    ],
+)
+def test_parts_and_what_is_not_modified_come_back_untouched(
+    doors: Doors, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    doors.backend.status, doors.backend.headers, doors.backend.body = status, headers, body
+
+    with doors.client.stream("GET", "/spaces/main/studies", headers={"Range": "bytes=2-4"}) as answer:
+        content = b"".join(answer.iter_raw())
+
+    assert (answer.status_code, content) == (status, body)
+    assert set(headers) <= set(answer.headers.raw)
+    assert (b"range", b"bytes=2-4") in doors.backend.received
+
+
+@pytest.mark.parametrize("path", ["/spaces/main", "/spaces/main/", "/spaces/main/studies"])
+def test_what_a_browser_asks_before_is_passed_on(doors: Doors, path: str) -> None:
+    doors.backend.status, doors.backend.body = 204, b""
+
+    answer = doors.client.options(path, headers={"Origin": "https://o.example", "Access-Control-Request-Method": "GET"})
+
+    assert (answer.status_code, doors.backend.method) == (204, "OPTIONS")
+    assert (b"access-control-request-method", b"GET") in doors.backend.received
+
+
 def test_head_is_passed_on_as_head(doors: Doors) -> None:
     doors.backend.headers, doors.backend.body = [(b"content-length", b"1000")], b""
 
@@ -149,7 +182,7 @@ def test_head_is_passed_on_as_head(doors: Doors) -> None:
     assert (doors.backend.method, answer.headers["content-length"], answer.content) == ("HEAD", "1000", b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/spaces", "/spaces/main", "/viewer", "/health/", "/fhirs", "/x%00y"])
+@pytest.mark.parametrize("path", ["/", "/spaces", "/spaces/", "/viewer", "/health/", "/fhirs", "/x%00y"])
 def test_an_address_of_nothing_is_404_with_a_sentence(doors: Doors, path: str) -> None:
     answer = doors.client.get(path)
     assert answer.status_code == 404

@@ -35,8 +35,8 @@ def archive(table: ManifestTable) -> Archive:
 
 
 def listed(archive: Archive, listing: StudyListing) -> list[str]:
-    keys = archive.catalogue.list_studies(archive.space, listing, at_a_time=5)
-    return [key.study_instance_uid for key in keys]
+    studies = archive.catalogue.list_studies(archive.space, listing, at_a_time=5)
+    return [study.key.study_instance_uid for study in studies]
 
 
 def test_lists_all_studies_newest_first_the_undated_last(archive: Archive) -> None:

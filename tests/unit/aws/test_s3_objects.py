@@ -41,6 +41,17 @@ def put(objects: S3Objects, body: Any, **metadata: str) -> str | None:
     return objects.put_if_absent("main", KEY, body, metadata=metadata, content_type="application/dicom")
 
 
+def test_lists_the_studies_that_have_objects_from_any_of_them_on(objects: S3Objects, bucket: str) -> None:
+    s3 = boto3.client("s3")
+    for key in ("studies/1.2/series/1/instances/1.dcm", "studies/1.2.1/x", "studies/1.10/x", "studies/1.3/x", "other"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    s3.delete_object(Bucket=bucket, Key="studies/1.3/x")
+    assert list(objects.studies("main")) == ["1.10", "1.2.1", "1.2"]  # "." is before "/"
+    assert list(objects.studies("main", "1.10")) == ["1.2.1", "1.2"]
+    assert list(objects.studies("main", "1.2.1")) == ["1.2"]
+    assert list(objects.studies("main", "1.2")) == []
+
+
 def replace(objects: S3Objects, body: Any, etag: str) -> str | None:
     return objects.put_if_unchanged("main", KEY, body, etag=etag, metadata={}, content_type="application/dicom")
 
@@ -78,9 +89,7 @@ def test_a_file_is_put_over_the_version_that_was_seen_only(objects: S3Objects, b
     assert uploads(bucket) == []
 
 
-def test_what_could_not_be_put_whole_is_aborted(
-    objects: S3Objects, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_put_whole_is_aborted(objects: S3Objects, bucket: str) -> None:
     s3 = clients.client("s3")
 
     def refuse_the_second(params: dict[str, Any], **_: Any) -> None:

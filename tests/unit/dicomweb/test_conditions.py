@@ -7,8 +7,8 @@ TAG = '"v1"'
 SIZE = 1000
 
 
-def asking(is_head: bool = False, **headers: str) -> Request:
-    return Request("/", headers={name.replace("_", "-"): value for name, value in headers.items()}, is_head=is_head)
+def asking(method: str = "GET", **headers: str) -> Request:
+    return Request("/", headers={name.replace("_", "-"): value for name, value in headers.items()}, method=method)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_is_no_single_range_of_bytes_is_sent_the_whole(text: str) -> None:
 
 
 def test_head_is_about_the_whole() -> None:
-    assert range_asked(asking(is_head=True, range="bytes=0-1"), TAG, SIZE) is None
+    assert range_asked(asking(method="HEAD", range="bytes=0-1"), TAG, SIZE) is None
 
 
 @pytest.mark.parametrize(

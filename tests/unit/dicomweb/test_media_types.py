@@ -4,69 +4,79 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.dicomweb.media_types import DICOM_JSON, JSON, Form, choose, instance_forms, parse_accept
+from imaging.dicomweb.media_types import (
+    DICOM,
+    DICOM_JSON,
+    JPEG,
+    JSON,
+    OCTET_STREAM,
+    ZIP,
+    Form,
+    Offer,
+    acceptable,
+    choose,
+    parse_accept,
+)
 from imaging.errors import Rejected, RejectReason
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 JPEG_2000 = "1.2.840.10008.1.2.4.90"
-AS_STORED = frozenset({"*"})
-
-
-def multipart(*transfer_syntaxes: str) -> Form:
-    return Form(is_multipart=True, transfer_syntaxes=frozenset(transfer_syntaxes))
-
-
-def single(*transfer_syntaxes: str) -> Form:
-    return Form(is_multipart=False, transfer_syntaxes=frozenset(transfer_syntaxes))
+IN_PARTS = Offer(DICOM, is_multipart=True)
+ALONE = Offer(DICOM)
+OF_A_STUDY = (IN_PARTS, Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True))
+OF_AN_INSTANCE = (*OF_A_STUDY, ALONE)
 
 
 @pytest.mark.parametrize(
-    "accept",
+    ("accept", "transfer_syntax_uid"),
     [
-        'multipart/related; type="application/dicom"',
-        "multipart/related; type=application/dicom",
-        "Multipart/Related;TYPE=application/dicom;transfer-syntax=*",
-        'multipart/related; type="application/dicom"; transfer-syntax="*"',
-        'multipart/related; type="application/dicom"; boundary="a,b;c"',
-        "multipart/related",
-        "*/*",
-        "",
-        "text/html, */*;q=0.1",
+        ('multipart/related; type="application/dicom"', ""),
+        ("multipart/related; type=application/dicom", ""),
+        ("Multipart/Related;TYPE=application/dicom;transfer-syntax=*", "*"),
+        ('multipart/related; type="application/dicom"; transfer-syntax="*"', "*"),
+        (f'multipart/related; type="application/dicom"; transfer-syntax={JPEG_2000}', JPEG_2000),
+        ('multipart/related; type="application/dicom"; boundary="a,b;c"', ""),
+        ("multipart/related", ""),
+        ("multipart/*; transfer-syntax=*", "*"),
+        ("*/*", ""),
+        ("*/*; transfer-syntax=*", "*"),
+        ("", ""),
+        ("text/html, */*;q=0.1", ""),
     ],
 )
-def test_sends_a_study_as_stored_in_many_parts(accept: str) -> None:
-    assert instance_forms(accept, is_single_instance=False) == [multipart("*")]
+def test_the_first_offer_is_the_default(accept: str, transfer_syntax_uid: str) -> None:
+    assert acceptable(accept, OF_AN_INSTANCE)[0] == Form(IN_PARTS, transfer_syntax_uid)
 
 
-def test_sends_one_instance_alone_if_asked() -> None:
-    assert instance_forms("application/dicom", is_single_instance=True) == [single("*")]
-    assert instance_forms("application/dicom; transfer-syntax=*", is_single_instance=True) == [single("*")]
-
-
-def test_in_many_parts_is_the_default_for_one_instance_too() -> None:
-    assert instance_forms("*/*", is_single_instance=True) == [multipart("*"), single("*")]
+def test_one_part_alone_if_asked() -> None:
+    assert acceptable("application/dicom", OF_AN_INSTANCE) == [Form(ALONE)]
+    assert acceptable("application/dicom; transfer-syntax=*", OF_AN_INSTANCE) == [Form(ALONE, "*")]
+    assert acceptable("application/zip", OF_A_STUDY) == [Form(Offer(ZIP))]
 
 
 def test_prefers_what_the_client_likes_best() -> None:
     accept = 'multipart/related; type="application/dicom"; q=0.5, application/dicom'
-    assert instance_forms(accept, is_single_instance=True) == [single("*"), multipart("*")]
+    assert acceptable(accept, OF_AN_INSTANCE) == [Form(ALONE), Form(IN_PARTS)]
 
 
-def test_gathers_the_transfer_syntaxes_of_all_items() -> None:
-    accept = ", ".join(
-        f'multipart/related; type="application/dicom"; transfer-syntax={uid}' for uid in (EXPLICIT, JPEG_2000)
+def test_keeps_the_transfer_syntaxes_in_the_order_of_their_quality() -> None:
+    accept = (
+        f'multipart/related; type="application/dicom"; transfer-syntax={EXPLICIT}; q=0.2, '
+        f'multipart/related; type="application/dicom"; transfer-syntax={JPEG_2000}'
     )
-    (form,) = instance_forms(accept, is_single_instance=False)
-    assert form == multipart(EXPLICIT, JPEG_2000)
-    assert form.suits(frozenset({JPEG_2000}))
-    assert not form.suits(frozenset({JPEG_2000, "1.2.840.10008.1.2.5"}))
+    assert acceptable(accept, OF_A_STUDY) == [Form(IN_PARTS, JPEG_2000), Form(IN_PARTS, EXPLICIT)]
+
+
+def test_a_range_of_types_covers_those_in_parts() -> None:
+    pictures = [Offer(JPEG, is_multipart=True), Offer(OCTET_STREAM, is_multipart=True)]
+    assert acceptable('multipart/related; type="image/*"', pictures) == [Form(pictures[0])]
 
 
 @pytest.mark.parametrize(
     "accept",
     [
         "application/dicom",
-        'multipart/related; type="application/octet-stream"',
+        'multipart/related; type="application/dicom+xml"',
         "image/jpeg",
         "nonsense",
         'multipart/related; type="application/dicom"; q=0',
@@ -74,7 +84,7 @@ def test_gathers_the_transfer_syntaxes_of_all_items() -> None:
 )
 def test_lists_what_it_offers_if_nothing_is_acceptable(accept: str) -> None:
     with pytest.raises(Rejected) as refusal:
-        instance_forms(accept, is_single_instance=False)
+        acceptable(accept, OF_A_STUDY)
     assert refusal.value.reason is RejectReason.NOT_ACCEPTABLE
     assert 'multipart/related; type="application/dicom"' in str(refusal.value)
 
@@ -99,19 +109,12 @@ def test_chooses_among_offers(accept: str, chosen: str) -> None:
     assert choose(accept, (DICOM_JSON, JSON)) == chosen
 
 
-def test_refuses_xml() -> None:
-    with pytest.raises(Rejected) as refusal:
-        choose('multipart/related; type="application/dicom+xml"', (DICOM_JSON, JSON))
-    assert refusal.value.reason is RejectReason.NOT_ACCEPTABLE
-    assert "application/dicom+json" in str(refusal.value)
-
-
 @given(st.text(max_size=200))
 def test_any_header_is_read_or_refused(accept: str) -> None:
     reason = None
     try:
         assert choose(accept, (DICOM_JSON, JSON)) in (DICOM_JSON, JSON)
-        assert instance_forms(accept, is_single_instance=True)
+        assert {form.offer for form in acceptable(accept, OF_AN_INSTANCE)} <= set(OF_AN_INSTANCE)
     except Rejected as refusal:
         reason = refusal.reason
     assert reason in (None, RejectReason.NOT_ACCEPTABLE)

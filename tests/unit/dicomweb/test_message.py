@@ -72,7 +72,7 @@ def test_what_is_small_goes_in_one_piece_without_a_limit_too() -> None:
 
 def test_head_has_no_stream() -> None:
     pieces = (bytes(100_000) for _ in range(100))
-    request = Request("/", headers={"accept-encoding": "gzip"}, is_head=True)
+    request = Request("/", headers={"accept-encoding": "gzip"}, method="HEAD")
     response = json_response(request, "application/json", pieces, {}, narrower="", max_body_bytes=None)
     assert (response.status, response.body, response.stream) == (200, b"", None)
     assert response.headers["Content-Encoding"] == "gzip"

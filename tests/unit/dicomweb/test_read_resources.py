@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import pytest
@@ -13,18 +14,12 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.dicom.native_model import read_native_model
+from imaging.dicomweb.media_types import DICOM_XML
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
-from imaging.dicomweb.read_resources import ReadResources
 from imaging.errors import Unavailable
-from imaging.model.links import Links
-from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.reading import json_array, retrieve_metadata
-from imaging.reading.read_history import ReadHistory
-from imaging.reading.retrieve_instances import RetrieveInstances
-from imaging.reading.retrieve_metadata import RetrieveMetadata
-from imaging.reading.search_catalogue import SearchCatalogue
-from imaging.settings import OtherBytes, Space
-from tests.archive import BASE_ADDRESS, Archive
+from tests.archive import Archive, parts
 from tests.manifest_table import create_manifest_table
 
 MULTIPART = 'multipart/related; type="application/dicom"'
@@ -76,9 +71,12 @@ def sentence(response: Response) -> str:
 
 
 def instances(response: Response) -> list[bytes]:
-    boundary = response.headers["Content-Type"].rpartition("boundary=")[2].encode()
-    parts = response.body.split(b"--" + boundary)[1:-1]
-    return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
+    return [content for _, content in parts(response)]
+
+
+def next_page(response: Response) -> list[tuple[str, str]]:
+    """The query that the Link header leads to."""
+    return parse_qsl(response.headers["Link"].partition("?")[2].partition(">")[0])
 
 
 class TestSearch:
@@ -194,22 +192,37 @@ class TestSearch:
         assert "Warning" not in three_studies.get("studies", ("limit", "3")).headers
         assert "Warning" not in three_studies.get("studies").headers
 
-    def test_says_that_names_are_not_matched_fuzzily(self, three_studies: Archive) -> None:
-        response = three_studies.get("studies", ("fuzzymatching", "true"), ("PatientName", "doe*"))
-        assert uids(response) == ["1"]
-        assert response.headers["Warning"] == (
-            f"299 {three_studies.address}: The fuzzymatching parameter is not supported. "
-            "Only literal matching has been performed."
-        )
+    def test_finds_a_name_with_a_typo_if_asked(self, three_studies: Archive) -> None:
+        assert three_studies.get("studies", ("PatientName", "doe^jahn")).status == 204
+        assert uids(three_studies.get("studies", ("fuzzymatching", "true"), ("PatientName", "doe"))) == ["1"]
 
-    def test_says_that_it_stopped_before_it_had_seen_everything(self, table: ManifestTable) -> None:
+    def test_what_no_index_serves_says_so_and_goes_on_where_it_stopped(self, table: ManifestTable) -> None:
         archive = Archive(table, max_rows_read=4)
         for number in range(6):
             archive.store(str(number), f"{number}.1", f"{number}.1.1", StudyDate=f"2026010{number + 1}")
-        response = archive.get("series", ("limit", "5"))
-        assert uids(response, "0020000E") == []
-        assert "narrow" in response.headers["Warning"].lower()
+        asked = [("limit", "5"), ("StudyDescription", "*")]
+        found = []
+        for _ in range(10):
+            response = archive.get("series", *asked)
+            found += uids(response, "0020000E")
+            if "Link" not in response.headers:
+                break
+            assert "may be further matches" in response.headers["Warning"]
+            asked = next_page(response)
+        assert found == [f"{number}.1" for number in reversed(range(6))]
+        assert "No index" in archive.get("studies", ("StudyDescription", "x*")).headers["Warning"]
         assert uids(archive.get("series", ("StudyDate", "20260101-20260102")), "0020000E") == ["1.1", "0.1"]
+
+    def test_the_link_to_the_next_page_leads_there(self, three_studies: Archive) -> None:
+        first = three_studies.get("studies", ("limit", "2"))
+        assert first.headers["Link"].startswith(f"<{three_studies.address}/studies?limit=2&after=")
+        assert first.headers["Link"].endswith('>; rel="next"')
+        second = three_studies.get("studies", *next_page(first))
+        assert uids(first) + uids(second) == uids(three_studies.get("studies"))
+        assert "Link" not in second.headers
+
+    def test_a_place_to_go_on_that_is_none_is_refused(self, three_studies: Archive) -> None:
+        assert three_studies.get("studies", ("after", "somewhere")).status == 400
 
     def test_refuses_to_match_again_what_the_path_names(self, three_studies: Archive) -> None:
         assert three_studies.get("studies/1/series", ("StudyInstanceUID", "1")).status == 400
@@ -329,16 +342,32 @@ class TestMetadata:
         for number in range(3):
             archive.store("1", f"1.{number}", f"1.{number}.1", ImageComments="x" * 8000)
         series = len(archive.get("studies/1/series/1.1/metadata").body)
-        read = reading(archive, max_body_bytes=2 * series)
+        read = archive.reading(2 * series)
         refused = read(Request(f"/spaces/{archive.space}/studies/1/metadata"))
         assert refused.status == 413
         assert "by series" in sentence(refused)
         assert read(Request(f"/spaces/{archive.space}/studies/1/series/1.1/metadata")).status == 200
 
-    def test_accepts_json_alone(self, archive: Archive) -> None:
+    def test_is_xml_if_asked_a_part_for_each_instance(self, archive: Archive) -> None:
+        archive.put_all([archive.key("1", "1.1", f"1.1.{number}") for number in (1, 2)], PatientName="Doe^Jane")
+        response = archive.get("studies/1/metadata", accept=f'multipart/related; type="{DICOM_XML}"')
+        assert response.status == 200
+        data_sets = [read_native_model(content)[0] for _, content in parts(response)]
+        in_json = json.loads(archive.get("studies/1/metadata").body, parse_int=str)  # XML has no numbers
+        assert data_sets == in_json
+
+    def test_that_the_client_has_is_not_sent_again(self, archive: Archive) -> None:
+        archive.store("1", "1.1", "1.1.1")
+        for path in ("studies/1/metadata", "studies/1/series/1.1/metadata"):
+            tag = archive.get(path).headers["ETag"]
+            assert archive.get(path, if_none_match=tag).status == 304
+        archive.store("1", "1.1", "1.1.2")
+        assert archive.get("studies/1/metadata", if_none_match=tag).status == 200
+
+    def test_is_json_or_xml(self, archive: Archive) -> None:
         archive.store("1", "1.1", "1.1.1")
         assert archive.get("studies/1/metadata", accept="application/dicom+json").status == 200
-        refused = archive.get("studies/1/metadata", accept='multipart/related; type="application/dicom+xml"')
+        refused = archive.get("studies/1/metadata", accept="text/html")
         assert refused.status == 406
         assert "application/dicom+json" in sentence(refused)
 
@@ -370,7 +399,7 @@ class TestWithoutALimit:
         response = without_limit(archive, "studies/1", accept=MULTIPART)
         assert response.stream is not None
         assert stored in b"".join(response.stream)
-        assert without_limit(archive, "studies/1", is_head=True).stream is None
+        assert without_limit(archive, "studies/1", method="HEAD").stream is None
 
     def test_metadata_that_lost_an_object_fails_before_it_begins_or_cuts_the_body(self, archive: Archive) -> None:
         keys = [archive.key("1", "1.1", f"1.1.{number}") for number in range(99)]
@@ -447,7 +476,14 @@ class TestWrongRequests:
             "studies/1/revisions/99",
             "",
             "study",
-            "studies/1/series/1.1/instances/1.1.1/frames/1",
+            "studies/1/series/1.1/instances/1.1.1/frames/99",
+            "studies/1/series/1.1/instances/1.1.1/bulkdata/00281201",
+            "studies/1/series/1.1/instances/9/frames/1",
+            "studies/1/series/1.1/instances/9/rendered",
+            "studies/9/rendered",
+            "studies/9/thumbnail",
+            "studies/9/bulkdata",
+            "studies/9/pixeldata",
         ],
     )
     def test_what_is_not_there_is_404(self, three_studies: Archive, path: str) -> None:
@@ -480,7 +516,10 @@ class TestWrongRequests:
 
 
 SEGMENTS = st.sampled_from(
-    ["studies", "series", "instances", "metadata", "revisions", "1", "1.1", "1.1.1", "9", "0", "x", "..", "", "ä", "{"]
+    [
+        *("studies", "series", "instances", "metadata", "revisions", "frames", "rendered", "thumbnail", "bulkdata"),
+        *("pixeldata", "wado", "7FE00010", "1", "1.1", "1.1.1", "1,2", "9", "0", "x", "..", "", "ä", "{"),
+    ]
 )
 PARAMETERS = st.tuples(
     st.sampled_from(["PatientID", "StudyDate", "SOPInstanceUID", "limit", "offset", "includefield", "accept", "x"]),
@@ -495,7 +534,18 @@ class TestAnyRequest:
     @given(
         path=st.lists(SEGMENTS, max_size=8).map("/".join),
         parameters=st.lists(PARAMETERS, max_size=3),
-        accept=st.sampled_from(["", "*/*", MULTIPART, "application/dicom", "application/dicom+json", "\x00"]),
+        accept=st.sampled_from(
+            [
+                "",
+                "*/*",
+                MULTIPART,
+                "application/dicom",
+                "application/dicom+json",
+                "application/zip",
+                "image/png",
+                "\x00",
+            ]
+        ),
     )
     def test_is_answered(
         self, three_studies: Archive, path: str, parameters: list[tuple[str, str]], accept: str
@@ -506,22 +556,10 @@ class TestAnyRequest:
             assert sentence(response).endswith(".")
 
 
-def reading(archive: Archive, *, max_body_bytes: int | None) -> ReadResources:
-    return ReadResources(
-        {archive.space: Space(archive.space, "bucket", "MAIN", OtherBytes.REPLACE, "")},
-        Links(BASE_ADDRESS),
-        search=SearchCatalogue(archive.catalogue, archive.catalogue),
-        retrieve=RetrieveInstances(archive.catalogue, archive.objects, archive.objects),
-        metadata=RetrieveMetadata(archive.catalogue, archive.objects),
-        history=ReadHistory(archive.catalogue, RevisionArchive(archive.objects)),
-        max_body_bytes=max_body_bytes,
-    )
-
-
-def without_limit(archive: Archive, path: str, *, is_head: bool = False, **headers: str) -> Response:
+def without_limit(archive: Archive, path: str, *, method: str = "GET", **headers: str) -> Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = Request(f"/spaces/{archive.space}/{path}", headers=names, is_head=is_head)
-    return reading(archive, max_body_bytes=None)(request)
+    request = Request(f"/spaces/{archive.space}/{path}", headers=names, method=method)
+    return archive.reading(None)(request)
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> list[str]:

@@ -7,14 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.dicomweb.media_types import instance_forms
+from imaging.dicomweb.media_types import DICOM, ZIP, Offer, acceptable
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
 from imaging.dicomweb.retrieve_response import RetrieveResponse
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Action, Arrival, Door, Instance
 from imaging.model.links import Links
+from imaging.reading.encode_instances import EncodeInstances
+from imaging.reading.instance_header import InstanceHeaders
+from imaging.reading.instance_pixels import InstancePixels
 from imaging.reading.retrieve_instances import RetrieveInstances
+from imaging.reading.transcode_instance import TranscodeInstance
+from tests.archive import pixel_worker
 from tests.fakes import InMemoryObjects
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -54,13 +59,17 @@ def respond(
     *,
     is_single_instance: bool = False,
     max_body_bytes: int | None = MAX_BODY_BYTES,
-    is_head: bool = False,
+    method: str = "GET",
     **headers: str,
 ) -> Response:
     retrieve = RetrieveInstances(NoContents(), objects, objects)
-    request = Request("/", headers={name.replace("_", "-"): value for name, value in headers.items()}, is_head=is_head)
-    forms = instance_forms(accept, is_single_instance=is_single_instance)
-    return RetrieveResponse(retrieve, Links("https://imaging.example.org"), max_body_bytes)(request, instances, forms)
+    request = Request("/", headers={name.replace("_", "-"): value for name, value in headers.items()}, method=method)
+    offers = [Offer(DICOM, is_multipart=True), Offer(ZIP), *([Offer(DICOM)] if is_single_instance else [])]
+    forms = acceptable(accept, offers)
+    headers, pixels = InstanceHeaders(objects), InstancePixels(objects)
+    encode = EncodeInstances(retrieve, TranscodeInstance(objects, headers, pixels, pixel_worker()))
+    links = Links("https://imaging.example.org")
+    return RetrieveResponse(retrieve, encode, links, max_body_bytes)(request, instances, forms)
 
 
 def alone(objects: InMemoryObjects, instance: Instance, **options: Any) -> Response:
@@ -176,7 +185,7 @@ class TestWithoutALimit:
         options: dict[str, Any] = {"is_single_instance": True, "max_body_bytes": None}
         body = streamed(respond(objects, instances[:1], accept, **options))
         objects.available = False
-        response = respond(objects, instances[:1], accept, is_head=True, **options)
+        response = respond(objects, instances[:1], accept, method="HEAD", **options)
         assert (response.status, response.body, response.stream) == (200, b"", None)
         assert response.headers["Content-Length"] == str(len(body))
 

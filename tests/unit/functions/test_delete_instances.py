@@ -7,6 +7,7 @@ import pytest
 
 from functions.delete_instances import handler
 from functions.delete_instances.handler import lambda_handler
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import Response, error_response
 
 
@@ -64,3 +65,11 @@ def test_what_nobody_foresaw_is_logged_without_what_it_quotes(monkeypatch, log):
     assert answering(monkeypatch, resource)["statusCode"] == 500
     assert "ValueError" in log.getvalue()
     assert "Doe^Jane" not in log.getvalue()
+
+
+def test_an_answer_can_be_read_by_the_pages_that_are_configured(monkeypatch, log):
+    monkeypatch.setattr(handler, "cross_origin", lambda: CrossOrigin(["https://viewer.example.org"]))
+    assert answering(monkeypatch, lambda _: Response(204))["headers"] == {"Vary": "Origin"}
+    monkeypatch.setattr(handler, "delete_resource", lambda: lambda _: Response(204))
+    request = {"path": "/spaces/main/studies/1.2", "headers": {"Origin": "https://viewer.example.org"}}
+    assert lambda_handler(request, Context())["headers"]["Access-Control-Allow-Origin"] == "https://viewer.example.org"

@@ -18,8 +18,9 @@ import uvicorn
 from aws_lambda_powertools import Logger
 
 from functions.gateway import request_body
-from functions.gateway.application import application
+from functions.gateway.application import PICTURES_AT_A_TIME, READS_AT_A_TIME, SENT_WHOLE_BYTES, application
 from imaging.bootstrap import Gateway
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.store_resource import StoreResource
 from imaging.dicomweb.stream import Stream
@@ -32,6 +33,7 @@ from tests.unit.dicom.files import instance_file
 
 SPACES = {"main": Space("main", "main-bucket", "MAIN", OtherBytes.REPLACE, "")}
 MULTIPART = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=B'}
+VIEWER = "https://viewer.example.org"
 PIECES = [b"x" * 300_000] * 20
 
 
@@ -42,11 +44,14 @@ class Reading:
         self.asked: list[Request] = []
         self.sent = 0
         self.closed = threading.Event()
+        self.drawing = threading.Event()
 
     def __call__(self, request: Request) -> Response:
         self.asked.append(request)
         if request.path.endswith("/broken"):
             raise ValueError("Doe^Jane")
+        if request.path.endswith("/rendered"):
+            self.drawing.wait(30)
         if request.path.endswith("/short"):
             return Response(404, {"Content-Type": "application/json", "X-Kept": "yes"}, b'{"error": "None."}')
         if request.is_head:
@@ -58,7 +63,9 @@ class Reading:
             for piece in PIECES:
                 self.sent += 1
                 yield piece
-                if request.path.endswith("/breaks"):
+                if request.path.endswith("/breaks") and self.sent * len(piece) > SENT_WHOLE_BYTES:
+                    raise ValueError("Doe^Jane")
+                if request.path.endswith("/breaks-early"):
                     raise ValueError("Doe^Jane")
         finally:
             self.closed.set()
@@ -78,7 +85,11 @@ class Running:
         logger = Logger(service=f"gateway-{self.port}", stream=self.log)  # loggers are shared by name
         self.server = uvicorn.Server(
             uvicorn.Config(
-                application(Gateway(store, self.reading), logger, stores_at_a_time=stores_at_a_time),  # type: ignore[arg-type]
+                application(
+                    Gateway(store, self.reading, CrossOrigin([VIEWER])),  # type: ignore[arg-type]
+                    logger,
+                    stores_at_a_time=stores_at_a_time,
+                ),
                 port=self.port,
                 log_config=None,
                 timeout_graceful_shutdown=5,
@@ -213,6 +224,14 @@ def test_a_stream_that_breaks_is_never_taken_for_the_whole(running: Running, cap
     assert "Doe" not in running.log.getvalue() + "".join(capfd.readouterr())
 
 
+def test_a_body_that_breaks_before_anything_was_sent_is_500(running: Running) -> None:
+    answer = httpx.get(f"{running.studies}/breaks-early")
+    assert (answer.status_code, answer.json()["error"][-1]) == (500, ".")
+    assert running.reading.closed.wait(10)
+    running.wait_for_log("ValueError")
+    assert "Doe" not in running.log.getvalue() + answer.text
+
+
 def test_slow_senders_hold_up_no_reader_and_the_next_sender_is_told_to_come_again() -> None:
     with served(stores_at_a_time=2) as running:
         began = threading.Barrier(3)
@@ -237,6 +256,27 @@ def test_slow_senders_hold_up_no_reader_and_the_next_sender_is_told_to_come_agai
         done.set()
         for sender in senders:
             sender.join()
+
+
+def test_who_waits_for_pictures_holds_up_no_other_reader(running: Running) -> None:
+    client = httpx.Client(timeout=60, limits=httpx.Limits(max_connections=None))
+
+    def draw() -> None:
+        client.get(f"{running.studies}/1.2/rendered")
+
+    waiting = [threading.Thread(target=draw) for _ in range(READS_AT_A_TIME + 1)]
+    for each in waiting:
+        each.start()
+    deadline = time.monotonic() + 20
+    while len(running.reading.asked) < PICTURES_AT_A_TIME:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert client.get(f"{running.studies}/short").status_code == 404
+    assert len(running.reading.asked) == PICTURES_AT_A_TIME + 1
+    running.reading.drawing.set()
+    for each in waiting:
+        each.join()
+    client.close()
 
 
 def test_what_it_does_not_serve_is_answered_in_json_too(running: Running) -> None:
@@ -266,6 +306,32 @@ def test_the_process_ends_well_when_it_is_told_to() -> None:
 def test_a_head_says_what_a_get_would_have(running: Running) -> None:
     answer = httpx.head(f"{running.studies}/1.2.1")
     assert (answer.headers["content-length"], answer.content) == ("6000000", b"")
+
+
+def test_every_answer_can_be_read_by_the_pages_that_are_configured(running: Running) -> None:
+    page = {"Origin": VIEWER}
+    answers = [
+        httpx.get(f"{running.studies}/1.2.1", headers=page),
+        httpx.get(f"{running.studies}/short", headers=page),
+        httpx.get(f"{running.studies}/broken", headers=page),
+        httpx.put(running.studies, headers=page),
+        httpx.post(running.studies, headers={**MULTIPART, **page}, content=body(*files(1))),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 404, 500, 405, 200]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == VIEWER
+        assert "Origin" in answer.headers["vary"]
+    elsewhere = httpx.get(f"{running.studies}/short", headers={"Origin": "https://elsewhere.example.org"})
+    assert "access-control-allow-origin" not in elsewhere.headers
+
+
+def test_a_preflight_is_answered_and_any_other_options_is_asked_of_the_resources(running: Running) -> None:
+    before = {"Origin": VIEWER, "Access-Control-Request-Method": "GET"}
+    preflight = httpx.options(f"{running.studies}/1.2.1", headers=before)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, VIEWER)
+    assert running.reading.asked == []
+    assert httpx.options(f"{running.studies}/short").status_code == 404
+    assert [asked.method for asked in running.reading.asked] == ["OPTIONS"]
 
 
 def test_passes_on_status_headers_and_body(running: Running) -> None:

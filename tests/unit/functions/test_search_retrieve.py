@@ -10,6 +10,7 @@ import pytest
 
 from functions.search_retrieve import handler
 from functions.search_retrieve.handler import TEXT_UP_TO_BYTES, lambda_handler, proxy_result, request_of
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
 
 LAMBDA_RESPONSE_BYTES = 6_000_000
@@ -126,3 +127,39 @@ def test_an_empty_accept_is_refused_since_it_would_get_base64_text(
     result = lambda_handler(event("/spaces/main/studies/1", Accept=accept), Context())
     assert result["statusCode"] == 406
     assert "Accept" in result["body"]
+
+
+@pytest.fixture
+def viewer(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An origin whose pages may read."""
+    monkeypatch.setattr(handler, "cross_origin", lambda: CrossOrigin(["https://viewer.example.org"]))
+    return "https://viewer.example.org"
+
+
+def test_an_answer_can_be_read_by_the_pages_that_are_configured_failures_too(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, viewer: str
+) -> None:
+    def fail(request: Request) -> Response:
+        raise KeyError
+
+    for answer, status in ((lambda _: Response(204), 204), (fail, 500)):
+        answer_with(monkeypatch, answer)
+        result = lambda_handler(event("/spaces/main/studies", Origin=viewer), Context())
+        assert (result["statusCode"], result["headers"]["Access-Control-Allow-Origin"]) == (status, viewer)
+
+
+def test_a_preflight_is_answered_without_asking_further(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, viewer: str
+) -> None:
+    answer_with(monkeypatch, lambda _: pytest.fail("asked"))
+    headers = {"Origin": viewer, "Access-Control-Request-Method": "GET"}
+    result = lambda_handler(event("/spaces/main/studies", "OPTIONS", **headers), Context())
+    assert (result["statusCode"], result["headers"]["Access-Control-Allow-Origin"]) == (204, viewer)
+
+
+def test_any_other_options_is_asked_of_the_resources(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, viewer: str
+) -> None:
+    answer_with(monkeypatch, lambda request: Response(200, {"X-Method": request.method}))
+    result = lambda_handler(event("/spaces/main", "OPTIONS", Origin=viewer), Context())
+    assert result["headers"]["X-Method"] == "OPTIONS"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from functions.store_instance import handler
-from functions.store_instance.handler import lambda_handler, request_of
+from functions.store_instance.handler import body_of, lambda_handler, path_and_headers_of
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
 from imaging.model.links import Links
 from imaging.pipeline.store_instance import StoreInstance
@@ -69,8 +70,9 @@ def test_stores_what_api_gateway_hands_over(
 
 
 def test_a_base_path_before_the_space_does_not_matter() -> None:
-    path, headers, body = request_of(event(b"x", "/live/spaces/main/studies", **{"CONTENT-TYPE": "a/b"}))
-    assert (path, headers, body) == ("/spaces/main/studies", {"content-type": "a/b"}, b"x")
+    request = event(b"x", "/live/spaces/main/studies", **{"CONTENT-TYPE": "a/b"})
+    assert path_and_headers_of(request) == ("/spaces/main/studies", {"content-type": "a/b"})
+    assert body_of(request) == b"x"
 
 
 def test_a_request_without_body_and_headers_is_a_bad_request(objects: InMemoryObjects, log: io.StringIO) -> None:
@@ -100,3 +102,12 @@ def test_an_unforeseen_failure_says_nothing_of_its_message(monkeypatch: pytest.M
     assert list(json.loads(result["body"])) == ["error"]
     assert "ValueError" in log.getvalue()
     assert "Doe" not in log.getvalue() + result["body"]
+
+
+def test_an_answer_can_be_read_by_the_pages_that_are_configured(
+    objects: InMemoryObjects, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    monkeypatch.setattr(handler, "cross_origin", lambda: CrossOrigin(["https://viewer.example.org"]))
+    result = lambda_handler(event(b"not DICOM", Origin="https://viewer.example.org"), Context())
+    assert result["statusCode"] == 415
+    assert result["headers"]["Access-Control-Allow-Origin"] == "https://viewer.example.org"

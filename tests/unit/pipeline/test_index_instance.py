@@ -1,5 +1,7 @@
 """What stage 2 reads of an object, and what it makes of what is none."""
 
+import gzip
+import json
 from io import BytesIO
 
 import pytest
@@ -8,14 +10,26 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.model.identifiers import InstanceKey
-from imaging.model.instance import Action
+from imaging.model.instance import LAYOUT_BESIDE, NO_LAYOUT, Action
 from imaging.pipeline.index_instance import IndexInstance
+from imaging.reading.pixel_layouts import PixelLayouts
 from tests.fakes import Clock, InMemoryObjects
 from tests.instances import part10_instance
+from tests.unit.dicom.files import identifiers
+from tests.unit.dicom.pixel_files import encapsulated_file, frame
 
 KEY = InstanceKey("main", "1.2.3", "1.2.3.4", "1.2.3.4.5")
 PIXEL_DATA = bytes(4_000_000)
 READ_AHEAD_BYTES = 64 * 1024
+
+
+def named(content: bytes) -> bytes:
+    """A file of `tests.unit.dicom.pixel_files` under the identifiers of `KEY`."""
+    first, then = identifiers()
+    our_first, our_then = identifiers(
+        study=KEY.study_instance_uid, series=KEY.series_instance_uid, instance=KEY.sop_instance_uid
+    )
+    return content.replace(first, our_first).replace(then, our_then)
 
 
 class CountingObjects(InMemoryObjects):
@@ -96,3 +110,64 @@ def test_sets_aside_an_instance_under_the_key_of_another():
 
     assert rows.rows == {}
     assert objects.keys() == [f"quarantine/{other.object_key}"]
+
+
+class GetsOfObjects(CountingObjects):
+    """Counts requests too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gets = 0
+
+    def read(self, space, object_key, **of):
+        self.gets += 1
+        return super().read(space, object_key, **of)
+
+
+@pytest.mark.parametrize(
+    ("content", "gets"),
+    [
+        (part10_instance(KEY), 1),
+        (part10_instance(KEY, PixelData=PIXEL_DATA), 1),
+        (named(encapsulated_file([frame(1, 1_000_000)])), 1),
+        (named(encapsulated_file([frame(1, 1_000_000)], basic_offset_table=False)), 1),
+        (named(encapsulated_file([frame(number, 300_000) for number in range(10)])), 2),
+        (named(encapsulated_file([frame(number, 20) for number in range(2_000)])), 1),
+    ],
+)
+def test_where_frames_lie_is_written_down_without_further_reads_in_the_usual_case(content: bytes, gets: int) -> None:
+    objects, rows = GetsOfObjects(), Rows()
+    objects.put("main", KEY.object_key, content)
+    assert IndexInstance(objects, rows, Clock())([KEY]) == {}
+    assert objects.gets == gets
+    instance = rows.rows[KEY]
+    objects.gets = 0
+    layout = PixelLayouts(objects).of(instance)
+    assert layout.has_frames
+    assert objects.gets == (instance.pixel_layout == LAYOUT_BESIDE)
+
+
+def test_an_instance_without_pixels_says_so_in_its_row() -> None:
+    objects, rows = InMemoryObjects(), Rows()
+    objects.put("main", KEY.object_key, part10_instance(KEY, PixelData=None))
+    assert IndexInstance(objects, rows, Clock())([KEY]) == {}
+    assert rows.rows[KEY].pixel_layout == NO_LAYOUT
+
+
+def test_metadata_has_what_stands_behind_the_pixels() -> None:
+    objects, kept = InMemoryObjects(), []
+
+    class Keeping(Rows):
+        def record_changes(self, changes, at):
+            kept.extend(change.metadata for change in changes)
+            return super().record_changes(changes, at)
+
+    ds = dcmread(BytesIO(part10_instance(KEY)))
+    ds.add_new(0xFFFCFFFC, "OB", b"\0\0")
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    objects.put("main", KEY.object_key, file.getvalue())
+    assert IndexInstance(objects, Keeping(), Clock())([KEY]) == {}
+    metadata = json.loads(gzip.decompress(kept[0]))
+    assert metadata["FFFCFFFC"] == {"vr": "OB", "InlineBinary": "AAA="}
+    assert metadata["7FE00010"]["vr"] == "OW"

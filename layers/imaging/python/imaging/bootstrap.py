@@ -7,6 +7,7 @@ just what that process uses.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
+from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.event_bus import EventBridgeBus
@@ -22,6 +24,7 @@ from imaging.aws.manifest_stream import read_stream_record
 from imaging.aws.s3_objects import S3Objects
 from imaging.aws.study_timer import StepFunctionsTimer
 from imaging.aws.work_queue import WorkQueue
+from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import MAX_BODY_BYTES
 from imaging.dicomweb.read_resources import ReadResources
@@ -29,6 +32,7 @@ from imaging.dicomweb.store_resource import StoreResource
 from imaging.model.links import Links
 from imaging.model.study import Study
 from imaging.pipeline.announce_change import AnnounceChange
+from imaging.pipeline.back_fill import BackFill, Stores
 from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import FinalizeStudy
@@ -41,12 +45,21 @@ from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.pipeline.store_drop import StoreDrop
 from imaging.pipeline.store_instance import StoreInstance
 from imaging.pipeline.sweep import Sweep
+from imaging.pixels.worker_pool import WorkerPool
 from imaging.ports.manifest import CommittedRevision, UnannouncedChange
+from imaging.reading.encode_instances import EncodeInstances
+from imaging.reading.instance_header import InstanceHeaders
+from imaging.reading.instance_pixels import InstancePixels
+from imaging.reading.read_ahead import ReadAhead
 from imaging.reading.read_history import ReadHistory
+from imaging.reading.render_image import RenderImage
+from imaging.reading.retrieve_bulk_data import RetrieveBulkData
+from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
 from imaging.reading.search_catalogue import SearchCatalogue
 from imaging.reading.status import ReadStatus
+from imaging.reading.transcode_instance import TranscodeInstance
 from imaging.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,6 +90,7 @@ class Gateway:
 
     store: StoreResource
     read: ReadResources
+    cross_origin: CrossOrigin
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,15 @@ def _links(settings: Settings) -> Links:
 
 
 def _indexer(settings: Settings) -> IndexInstance:
-    return IndexInstance(S3Objects(settings.spaces), DynamoDbInstanceIndex(_table(settings)), now)
+    return IndexInstance(S3Objects(settings.spaces), _index(settings), now, query_tags=settings.query_tags)
+
+
+def _index(settings: Settings) -> DynamoDbInstanceIndex:
+    return DynamoDbInstanceIndex(_table(settings), settings.query_tags)
+
+
+def _restoration(settings: Settings) -> DynamoDbStudyRestoration:
+    return DynamoDbStudyRestoration(_table(settings), settings.query_tags)
 
 
 def _announcer(settings: Settings) -> AnnounceChange:
@@ -179,7 +201,7 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
         CompareStudy(
             objects,
             objects,
-            DynamoDbInstanceIndex(_table(settings)),
+            _index(settings),
             DynamoDbStudyDeletions(_table(settings)),
             now,
         ),
@@ -189,6 +211,7 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
         quiet=settings.quiet,
         clock=now,
         new_claim=lambda: uuid4().hex,
+        query_tags=settings.query_tags,
     )
 
 
@@ -221,20 +244,40 @@ def search_retrieve(environment: Environment) -> ReadResources:
 
 def gateway(environment: Environment) -> Gateway:
     """What the gateway serves, in bodies of any size."""
-    return Gateway(_storing(environment, None), _reading(Settings(environment), None))
+    return Gateway(_storing(environment, None), _reading(Settings(environment), None), cross_origin(environment))
+
+
+def cross_origin(environment: Environment) -> CrossOrigin:
+    """Who may read the answers of a process from a page of another origin."""
+    return CrossOrigin(Settings(environment).cors_origins)
 
 
 def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
+    read_ahead = ReadAhead()
+    worker = _pixel_worker(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
+    headers, pixels = InstanceHeaders(objects), InstancePixels(objects, read_ahead)
+    retrieve = RetrieveInstances(catalogue, objects, objects, read_ahead)
     return ReadResources(
         settings.spaces,
         _links(settings),
         search=SearchCatalogue(catalogue, catalogue),
-        retrieve=RetrieveInstances(catalogue, objects, objects),
-        metadata=RetrieveMetadata(catalogue, objects),
+        query_tags=DynamoDbQueryTagStates(_table(settings), settings.query_tags),
+        retrieve=retrieve,
+        encode=EncodeInstances(retrieve, TranscodeInstance(objects, headers, pixels, worker)),
+        metadata=RetrieveMetadata(catalogue, objects, read_ahead),
+        bulk_data=RetrieveBulkData(objects, headers, pixels, read_ahead),
+        frames=RetrieveFrames(pixels, worker),
+        render=RenderImage(catalogue, pixels, headers, worker),
         history=ReadHistory(catalogue, RevisionArchive(objects)),
         max_body_bytes=max_body_bytes,
     )
+
+
+@cache
+def _pixel_worker(size: int, memory_mib: int) -> WorkerPool:
+    """One for the process: its workers are processes themselves."""
+    return WorkerPool(size or None, max_memory_bytes=memory_mib * 1024 * 1024)
 
 
 def delete_instances(environment: Environment) -> DeleteResource:
@@ -242,7 +285,7 @@ def delete_instances(environment: Environment) -> DeleteResource:
     settings = Settings(environment)
     objects, table = S3Objects(settings.spaces), _table(settings)
     delete = DeleteInstances(
-        objects, objects, DynamoDbInstanceIndex(table), DynamoDbCatalogue(table), DynamoDbStudyDeletions(table), now
+        objects, objects, _index(settings), DynamoDbCatalogue(table), DynamoDbStudyDeletions(table), now
     )
     return DeleteResource(settings.spaces, delete)
 
@@ -259,12 +302,26 @@ def sweep(environment: Environment) -> Sweep:
     )
 
 
+def back_fill(environment: Environment) -> BackFill:
+    """What indexes by a new query tag, for the sweeper and the operators' command."""
+    settings = Settings(environment)
+    objects, table = S3Objects(settings.spaces), _table(settings)
+    return BackFill(
+        Stores(objects, objects, DynamoDbStudyFence(table), _restoration(settings)),
+        DynamoDbTagRegisters(table),
+        DynamoDbAttributeRewriting(table),
+        settings.query_tags,
+        settle=settings.query_tags_settle,
+        clock=now,
+    )
+
+
 def reconcile(environment: Environment) -> Reconcile:
     """Bucket against manifest, for the operators' command."""
     settings = Settings(environment)
     objects, table = S3Objects(settings.spaces), _table(settings)
-    fence, restoration = DynamoDbStudyFence(table), DynamoDbStudyRestoration(table)
-    restore = RestoreStudy(objects, RevisionArchive(objects), fence, restoration)
+    fence, restoration = DynamoDbStudyFence(table), _restoration(settings)
+    restore = RestoreStudy(objects, RevisionArchive(objects), fence, restoration, settings.query_tags)
     return Reconcile(
         objects,
         fence,
@@ -282,5 +339,10 @@ def status(environment: Environment) -> ReadStatus:
     settings = Settings(environment)
     table = _table(settings)
     return ReadStatus(
-        list(settings.spaces), DynamoDbStudyFence(table), DynamoDbStudyRestoration(table), _pending(settings), now
+        list(settings.spaces),
+        DynamoDbStudyFence(table),
+        _restoration(settings),
+        _pending(settings),
+        DynamoDbTagRegisters(table),
+        now,
     )

@@ -1,12 +1,19 @@
 """Settings of a process, read once from its environment."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from imaging.errors import Rejected, RejectReason
+
+_TAG = re.compile("[0-9A-Fa-f]{8}")
+_LEVELS = ("study", "series", "instance")
+_COMPARABLE_VRS = frozenset(
+    "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST SV TM UC UI UL UR US UT UV".split()  # noqa: SIM905
+)
 
 
 class OtherBytes(StrEnum):
@@ -27,8 +34,34 @@ class Space:
     patient_identifier_system: str
 
 
+@dataclass(frozen=True)
+class QueryTag:
+    """A further attribute that is indexed, as `QUERY_TAGS` lists it.
+
+    Attributes
+    ----------
+    tag
+        Eight hexadecimal digits; of a private attribute in block 10, wherever
+        the block of its creator lies in an instance.
+    keyword
+        "" for a private one.
+    level
+        ``study``, ``series`` or ``instance``.
+    """
+
+    tag: str
+    keyword: str
+    vr: str
+    level: str
+    private_creator: str = ""
+
+
 class MissingSetting(Exception):
     """The process was started without a setting it needs."""
+
+
+class WrongSetting(Exception):
+    """The process was started with a setting it cannot make sense of."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +102,53 @@ class Settings:
         }
 
     @property
+    def cors_origins(self) -> list[str]:
+        """Whose pages may read answers (`CORS_ORIGINS`, a JSON list); nobody's where it is absent."""
+        origins: list[str] = json.loads(self.get("CORS_ORIGINS", "[]"))
+        return origins
+
+    @property
+    def query_tags(self) -> tuple[QueryTag, ...]:
+        """Which further attributes are indexed (`QUERY_TAGS`, a JSON list); none where it is absent.
+
+        Raises
+        ------
+        WrongSetting
+            If one of them is no attribute that a search could compare.
+        """
+        return tuple(_query_tag(**entry) for entry in json.loads(self.get("QUERY_TAGS", "[]")))
+
+    @property
+    def query_tags_settle(self) -> timedelta:
+        """How long a process may live that does not know a query tag just configured (`QUERY_TAGS_SETTLE_SECONDS`)."""
+        return timedelta(seconds=float(self.get("QUERY_TAGS_SETTLE_SECONDS", "900")))
+
+    @property
     def quiet(self) -> timedelta:
         """How long a study must be quiet before a revision (`QUIET_SECONDS`)."""
         return timedelta(seconds=float(self["QUIET_SECONDS"]))
+
+
+def _query_tag(tag: str, level: str, vr: str = "", private_creator: str = "") -> QueryTag:
+    from pydicom import datadict  # noqa: PLC0415 - a large module, and most processes have no query tags
+
+    number = int(tag, 16) if _TAG.fullmatch(tag) else datadict.tag_for_keyword(tag)
+    if number is None:
+        raise WrongSetting(f"Query tag {tag} is neither a keyword of PS3.6 nor eight hexadecimal digits.")
+    if number >> 16 & 1:
+        if not (vr and private_creator):
+            raise WrongSetting(f"Query tag {tag} is private and needs its vr and its private_creator.")
+        number, keyword = number & 0xFFFF00FF | 0x1000, ""
+    else:
+        if not (vr or datadict.dictionary_has_tag(number)):
+            raise WrongSetting(f"Query tag {tag} is not in PS3.6 and needs its vr.")
+        vr, private_creator = vr or datadict.dictionary_VR(number).partition(" ")[0], ""
+        keyword = datadict.keyword_for_tag(number)
+    if vr not in _COMPARABLE_VRS:
+        raise WrongSetting(f"Query tag {tag} has the VR {vr}, whose values no search can compare.")
+    if level not in _LEVELS:
+        raise WrongSetting(f"Query tag {tag} needs a level: study, series or instance.")
+    return QueryTag(f"{number:08X}", keyword, vr, level, private_creator)
 
 
 def space_named(spaces: Mapping[str, Space], name: str) -> Space:

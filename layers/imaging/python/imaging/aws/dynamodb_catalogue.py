@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 from imaging.aws.dynamodb_instances import VisibleInstances
+from imaging.aws.dynamodb_listings import list_studies
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import (
     Row,
@@ -27,7 +27,7 @@ from imaging.model.deletions import Deletions
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.study import Series, Study
-from imaging.ports.catalogue import Location, StudyListing
+from imaging.ports.catalogue import ListedStudy, Location, Place, StudyListing
 from imaging.ports.manifest import CommittedRevision
 
 MODALITY = "00080060"
@@ -41,10 +41,11 @@ class DynamoDbCatalogue:
         self._table = table
         self._instances = VisibleInstances(table)
 
-    def list_studies(self, space: str, listing: StudyListing, *, at_a_time: int) -> Iterator[StudyKey]:
-        """Studies by StudyDate, newest first, those of one date by falling UID."""
-        rows = self._table.query(**_listing_query(space, listing), ScanIndexForward=False, Limit=at_a_time)
-        return (StudyKey(row["space"], row["study_instance_uid"]) for row in rows)
+    def list_studies(
+        self, space: str, listing: StudyListing, *, at_a_time: int, after: Place | None = None
+    ) -> Iterator[ListedStudy]:
+        """Studies, each once; see the port."""
+        return list_studies(self._table, space, listing, at_a_time=at_a_time, after=after)
 
     def locate(self, space: str, uid: str) -> list[Location]:
         """Every place of a Series or SOP Instance UID."""
@@ -87,10 +88,15 @@ class DynamoDbCatalogue:
         return self._visible_series(study, series, deletions) if series and deletions else series
 
     def read_instances(
-        self, study: StudyKey, series_instance_uid: str | None = None, *, at_a_time: int | None = None
+        self,
+        study: StudyKey,
+        series_instance_uid: str | None = None,
+        *,
+        at_a_time: int | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[Instance]:
         """Rows by Series and SOP Instance UID, merged from the partitions as far as the caller goes."""
-        return self._instances.read(study, series_instance_uid, at_a_time=at_a_time)
+        return self._instances.read(study, series_instance_uid, at_a_time=at_a_time, after=after)
 
     def read_instances_at(self, keys: Sequence[InstanceKey]) -> list[Instance]:
         """Rows by key, in no order."""
@@ -147,28 +153,6 @@ class DynamoDbCatalogue:
             ExpressionAttributeValues=to_item({":pk": partition, ":prefix": prefix}),
             ConsistentRead=True,
         )
-
-
-def _listing_query(space: str, listing: StudyListing) -> dict[str, Any]:
-    """The one index that narrows most; what it leaves open the caller filters."""
-    condition, names, values = "#space = :space", {"#space": "space"}, {":space": space}
-    index = "by_date"
-    if listing.accession_number:
-        index, condition = "by_accession", f"{condition} AND accession_number = :accession_number"
-        values[":accession_number"] = listing.accession_number
-    elif listing.patient_id:
-        index, condition = "by_patient", f"{condition} AND patient_id = :patient_id"
-        values[":patient_id"] = listing.patient_id
-    if listing.first_date or listing.last_date:
-        # Leaves out the studies without a date: they are listed as "0", before all dates.
-        condition += " AND listed_date BETWEEN :first AND :last"
-        values |= {":first": listing.first_date or "00000000", ":last": listing.last_date or "99999999"}
-    return {
-        "IndexName": index,
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": to_item(values),
-    }
 
 
 def _location(row: Row) -> Location:

@@ -28,7 +28,7 @@ from imaging.aws.rows import (
     timestamp,
     to_item,
 )
-from imaging.aws.searchable import study_search_keys
+from imaging.aws.searchable import Listings, listing_actions, listings_held, study_search_keys
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
@@ -84,7 +84,7 @@ class DynamoDbStudyFence:
     def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
         """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on."""
         try:
-            self._table.transact([_finish(study, claim, unchanged, study.revision)])
+            self._table.transact(_finish(study, claim, unchanged, study.revision))
         except ConditionsFailed:
             return False
         return True
@@ -93,7 +93,7 @@ class DynamoDbStudyFence:
         """Make the study final at `revision`; False if it moved on."""
         try:
             self._table.transact(
-                [_finish(study, claim, revision, revision.number), {"Put": _put_revision(revision, claim)}]
+                [*_finish(study, claim, revision, revision.number), {"Put": _put_revision(revision, claim)}]
             )
         except ConditionsFailed:
             return False
@@ -143,8 +143,14 @@ def _as_seen(study: Study) -> Row:
     }
 
 
-def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[str, Row]:
+def _finish(study: Study, claim: str, revision: Revision, number: int) -> list[dict[str, Row]]:
     """The STUDY row's half of the commit; what a search shows is recomputed from the whole study."""
+    listings = Listings.of_study(revision.attributes, revision.modalities).recorded if revision.series else ""
+    finish = _finish_study(study, claim, revision, number, listings)
+    return [finish, *listing_actions(study.key, study.listings, listings)]
+
+
+def _finish_study(study: Study, claim: str, revision: Revision, number: int, listings: str) -> dict[str, Row]:
     sets: Row = {
         "state": StudyState.FINAL.value,
         "revision": number,
@@ -152,13 +158,15 @@ def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[s
         "instances": revision.instances,
         "attributes": packed(revision.attributes),
         "modalities": set(revision.modalities) or None,
+        "listings": listings,
         **(study_search_keys(revision.attributes) if revision.series else {}),
     }
     sets = {name: value for name, value in sets.items() if value not in (None, "")}
-    cleared = {"modalities", *study_search_keys({})} - sets.keys()
+    cleared = {"modalities", "listings", *study_search_keys({})} - sets.keys()
     removes = ("claim", "pending", "pending_since", "deletions", *sorted(cleared))
     deletions = {":deletions": deletions_row(study.deletions)} if study.deletions else {}
     unmarked = "#deletions = :deletions" if deletions else "attribute_not_exists(#deletions)"
+    listed, as_listed = listings_held(study.listings)
     return {
         "Update": {
             "Key": to_item(study_row_key(study.key)),
@@ -166,12 +174,13 @@ def _finish(study: Study, claim: str, revision: Revision, number: int) -> dict[s
             + ", ".join(f"#{name} = :new_{name}" for name in sets)
             + " REMOVE "
             + ", ".join(f"#{name}" for name in removes),
-            "ConditionExpression": f"{_UNMOVED} AND #claim = :claim AND {unmarked}",
+            "ConditionExpression": f"{_UNMOVED} AND #claim = :claim AND {unmarked} AND {listed}",
             "ExpressionAttributeNames": _names(*sets, *removes, "changes", "claim"),
             "ExpressionAttributeValues": to_item(
                 {
                     **_as_seen(study),
                     **deletions,
+                    **as_listed,
                     ":claim": claim,
                     **{f":new_{name}": value for name, value in sets.items()},
                 }

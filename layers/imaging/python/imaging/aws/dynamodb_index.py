@@ -23,15 +23,17 @@ from imaging.aws.rows import (
     timestamp,
     to_item,
 )
-from imaging.aws.searchable import study_search_keys
+from imaging.aws.searchable import Listings, listing_actions, listings_held, study_search_keys
 from imaging.dicom.attributes import series_level, study_level, text
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Instance
+from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import Series, Study, StudyState
 from imaging.ports.manifest import Change, PendingKind
+from imaging.settings import QueryTag
 
 MODALITY = "00080060"
+_ACTIONS_PER_TRANSACTION = 100
 _INSTANCES_PER_TRANSACTION = 40  # of 100 actions and 4 MB: room for their series and the study
 _ATTEMPTS = 10
 
@@ -48,8 +50,9 @@ class _Tally:
 class DynamoDbInstanceIndex:
     """`imaging.ports.manifest.InstanceIndex` on the manifest table."""
 
-    def __init__(self, table: ManifestTable) -> None:
+    def __init__(self, table: ManifestTable, query_tags: Sequence[QueryTag] = ()) -> None:
         self._table = table
+        self._query_tags = query_tags
 
     def read_instance(self, key: InstanceKey) -> Instance | None:
         """The instance's row, tombstones included."""
@@ -69,8 +72,12 @@ class DynamoDbInstanceIndex:
         for _ in range(_ATTEMPTS):
             if not changes:
                 return overtaken
+            actions = self._actions(changes, at)
+            if len(actions) > _ACTIONS_PER_TRANSACTION:  # a study that is listed many times moves in its lists
+                half = len(changes) // 2
+                return overtaken + self._record(changes[:half], at) + self._record(changes[half:], at)
             try:
-                self._table.transact(self._actions(changes, at))
+                self._table.transact(actions)
             except ConditionsFailed as cancelled:
                 # A failed instance has moved on and is the caller's to read again. If only a
                 # count has moved on, the counts are read again and the same changes repeated.
@@ -102,10 +109,14 @@ class DynamoDbInstanceIndex:
             before = series_of_row(rows[row_key["sk"]]) if row_key["sk"] in rows else None
             tally = _tally(of_series)
             appearing += _appearing(before.instances if before else 0, tally.instances)
-            actions.append(_count_on_series(study_key, series_instance_uid, row_key, before, tally))
+            attributes = series_level(tally.newest.attributes, self._query_tags)
+            actions.append(_count_on_series(study_key, series_instance_uid, row_key, before, tally, attributes))
         study = study_of_row(rows["STUDY"]) if "STUDY" in rows else None
-        actions.append(_count_on_study(study_key, study, _tally(told), appearing, _modalities(told), at))
-        return actions
+        tally, modalities = _tally(told), _modalities(told)
+        attributes = study_level(tally.newest.attributes, self._query_tags)
+        listings = _listings(study, tally, modalities)
+        actions.append(_count_on_study(study_key, study, tally, attributes, appearing, modalities, listings, at))
+        return actions + listing_actions(study_key, study.listings if study else "", listings)
 
 
 def _write_instance(change: Change, at: datetime) -> dict[str, Any]:
@@ -166,14 +177,19 @@ def _modalities(changes: Sequence[Change]) -> set[str]:
 
 
 def _count_on_series(
-    study: StudyKey, series_instance_uid: str, row_key: Row, before: Series | None, tally: _Tally
+    study: StudyKey,
+    series_instance_uid: str,
+    row_key: Row,
+    before: Series | None,
+    tally: _Tally,
+    attributes: DicomJson,
 ) -> dict[str, Any]:
     sets = {**study_names(study), "kind": "SERIES", "series_instance_uid": series_instance_uid}
     remaining = (before.instances if before else 0) + tally.instances
     if remaining > 0:
         sets["uid"] = series_instance_uid
     if not tally.newest.deleted:
-        sets["attributes"] = packed(series_level(tally.newest.attributes))
+        sets["attributes"] = packed(attributes)
     condition, values = _counted_as_read("instances", before.instances if before else None, tally.instances)
     return _update(
         row_key,
@@ -194,8 +210,25 @@ def _counted_as_read(name: str, seen: int | None, added: int) -> tuple[str, Row]
     return f"{name} > :none", {":none": 0}
 
 
+def _listings(before: Study | None, tally: _Tally, modalities: set[str]) -> str:
+    """What the STUDY row will say of its LISTED rows."""
+    if (before.instances if before else 0) + tally.instances == 0:
+        return ""
+    if tally.newest.deleted:
+        return before.listings if before else ""
+    known = before.modalities if before else ()
+    return Listings.of_study(study_level(tally.newest.attributes), modalities.union(known)).recorded
+
+
 def _count_on_study(
-    key: StudyKey, before: Study | None, tally: _Tally, appearing: int, modalities: set[str], at: datetime
+    key: StudyKey,
+    before: Study | None,
+    tally: _Tally,
+    attributes: DicomJson,
+    appearing: int,
+    modalities: set[str],
+    listings: str,
+    at: datetime,
 ) -> dict[str, Any]:
     sets: Row = {
         **study_names(key),
@@ -205,6 +238,14 @@ def _count_on_study(
     }
     removes: list[str] = []
     condition, values = _counted_as_read("instances", before.instances if before else None, tally.instances)
+    if before:
+        listed, as_seen = listings_held(before.listings)
+        condition += f" AND {listed}"
+        values |= as_seen
+    if listings:
+        sets["listings"] = listings
+    else:
+        removes.append("listings")
     if before is None or before.state is StudyState.FINAL:
         sets["opened_at"] = sets["pending_since"] = timestamp(at)
         sets["pending"] = pending_mark(PendingKind.FINALIZE, key)
@@ -218,7 +259,6 @@ def _count_on_study(
     if (before.instances if before else 0) + tally.instances == 0:
         removes += study_search_keys({})
     elif not tally.newest.deleted:
-        attributes = study_level(tally.newest.attributes)
         sets["attributes"] = packed(attributes)
         for name, value in study_search_keys(attributes).items():
             if value:

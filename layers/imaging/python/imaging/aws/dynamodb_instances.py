@@ -31,15 +31,20 @@ class VisibleInstances:
         self._table = table
 
     def read(
-        self, study: StudyKey, series_instance_uid: str | None = None, *, at_a_time: int | None = None
+        self,
+        study: StudyKey,
+        series_instance_uid: str | None = None,
+        *,
+        at_a_time: int | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[Instance]:
         """Rows by Series and SOP Instance UID, merged from the partitions as far as the caller goes."""
         with ThreadPoolExecutor(PARTITIONS_PER_STUDY + 1) as pool:
             study_row = pool.submit(self._table.get, study_row_key(study))
-            partitions = list(pool.map(_begun, self._partitions(study, series_instance_uid, at_a_time)))
+            partitions = list(pool.map(_begun, self._partitions(study, series_instance_uid, at_a_time, after=after)))
             deletions = deletions_of(study_row.result() or {})
         if until := deletions.of_all(series_instance_uid):
-            partitions = self._partitions(study, series_instance_uid, at_a_time, stored_after=until)
+            partitions = self._partitions(study, series_instance_uid, at_a_time, after=after, stored_after=until)
         for row in heapq.merge(*partitions, key=lambda row: str(row["sk"])):
             instance = instance_of(row)
             if not instance.deleted and not deletions.hides(instance):
@@ -64,6 +69,7 @@ class VisibleInstances:
         series_instance_uid: str | None,
         at_a_time: int | None,
         *,
+        after: tuple[str, str] | None = None,
         stored_after: datetime | None = None,
         **query: Any,  # noqa: ANN401 - Query's own arguments
     ) -> list[Iterator[Row]]:
@@ -80,15 +86,21 @@ class VisibleInstances:
                 ExpressionAttributeValues=to_item({**values, ":pk": partition}),
                 ConsistentRead=True,
                 **query,
+                **_beginning(partition, after),
             )
             for partition in instance_partitions(study)
         ]
 
 
-_ONLY_COUNTED = {
+_ONLY_COUNTED: dict[str, Any] = {
     "ProjectionExpression": "series_instance_uid, sop_instance_uid, stored_at, #action",
     "ExpressionAttributeNames": {"#action": "action"},
 }
+
+
+def _beginning(partition: str, after: tuple[str, str] | None) -> dict[str, Any]:
+    """Where a query begins; the row behind which it does need not be there, nor in this partition."""
+    return {"ExclusiveStartKey": to_item({"pk": partition, "sk": f"INSTANCE#{after[0]}#{after[1]}"})} if after else {}
 
 
 def _begun(rows: Iterator[Row]) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.rows import (
     Row,
     instance_of,
@@ -21,12 +21,14 @@ from imaging.aws.rows import (
     timestamp,
     to_item,
 )
-from imaging.aws.searchable import study_search_keys
+from imaging.aws.searchable import Listings, listing_actions, study_search_keys
+from imaging.dicom.attributes import series_level, study_level
 from imaging.model.identifiers import StudyKey
-from imaging.model.instance import Instance
+from imaging.model.instance import DicomJson, Instance
 from imaging.model.revision import Revision
 from imaging.model.study import StudyState
 from imaging.ports.manifest import Change, PendingKind
+from imaging.settings import QueryTag
 
 _RESTORED = "restored"
 
@@ -34,8 +36,9 @@ _RESTORED = "restored"
 class DynamoDbStudyRestoration:
     """`imaging.ports.manifest.StudyRestoration` on the manifest table."""
 
-    def __init__(self, table: ManifestTable) -> None:
+    def __init__(self, table: ManifestTable, query_tags: Sequence[QueryTag] = ()) -> None:
         self._table = table
+        self._query_tags = query_tags
 
     def studies_of(self, space: str) -> Iterator[StudyKey]:
         """Studies of the space that have instances."""
@@ -56,11 +59,21 @@ class DynamoDbStudyRestoration:
             self._table.put_if_absent(_revision_row(revision))
         last = revisions[-1]
         rows = self._instance_rows(last.study)
-        for row in _series_rows(last, rows):
+        for row in _series_rows(last, rows, self._query_tags):
             if not self._table.put_if_absent(row):
                 self._recount_series(row)
-        if not self._table.put_if_absent(_study_row(last, rows)):
+        if not self._restore_study(last, rows):
             self._reopen(last, rows)
+
+    def _restore_study(self, last: Revision, rows: Sequence[Instance]) -> bool:
+        """Put back the STUDY row and how it is listed; False if there is one."""
+        row = _study_row(last, rows, self._query_tags)
+        put = {"Put": {"Item": to_item(row), "ConditionExpression": "attribute_not_exists(pk)"}}
+        try:
+            self._table.transact([put, *listing_actions(last.study, "", row["listings"])])
+        except ConditionsFailed:
+            return False
+        return True
 
     def _restore_instance(self, instance: Instance) -> None:
         """Put the row back; one that an event made meanwhile goes on counting above the lost one's number."""
@@ -139,12 +152,14 @@ def _revision_row(revision: Revision) -> Row:
     }
 
 
-def _series_rows(last: Revision, rows: Iterable[Instance]) -> Iterator[Row]:
+def _series_rows(last: Revision, rows: Iterable[Instance], query_tags: Sequence[QueryTag]) -> Iterator[Row]:
+    of_series = defaultdict(list)
     changes: defaultdict[str, int] = defaultdict(int)
     present: defaultdict[str, int] = defaultdict(int)
     for row in rows:
         changes[row.key.series_instance_uid] += row.change_number
         present[row.key.series_instance_uid] += not row.deleted
+        of_series[row.key.series_instance_uid].append(row)
     in_revision = {series.series_instance_uid: series for series in last.series}
     for series_instance_uid, count in changes.items():
         series_row: Row = {
@@ -156,16 +171,26 @@ def _series_rows(last: Revision, rows: Iterable[Instance]) -> Iterator[Row]:
             "instances": present[series_instance_uid],
         }
         if series := in_revision.get(series_instance_uid):
+            further = series_level(_further(of_series[series_instance_uid], query_tags), query_tags)
             series_row |= {
                 "uid": series_instance_uid,
-                "attributes": packed(series.attributes),
+                "attributes": packed({**further, **series.attributes}),
                 "metadata_key": series.metadata_key,
                 "metadata_changes": count,
             }
         yield series_row
 
 
-def _study_row(last: Revision, instances: Iterable[Instance]) -> Row:
+def _further(rows: Iterable[Instance], query_tags: Sequence[QueryTag]) -> DicomJson:
+    """What a revision does not know that was made before these were indexed."""
+    tags = {tag.tag for tag in query_tags}
+    present = [row for row in rows if not row.deleted]
+    newest = max(present, key=lambda row: (row.arrival.stored_at, row.key), default=None)
+    return {tag: value for tag, value in newest.attributes.items() if tag in tags} if newest else {}
+
+
+def _study_row(last: Revision, instances: Sequence[Instance], query_tags: Sequence[QueryTag]) -> Row:
+    further = study_level(_further(instances, query_tags), query_tags)
     created_at = timestamp(last.created_at)
     return {
         **study_row_key(last.study),
@@ -179,6 +204,7 @@ def _study_row(last: Revision, instances: Iterable[Instance]) -> Row:
         "series": len(last.series),
         "instances": last.instances,
         "modalities": set(last.modalities) or None,
-        "attributes": packed(last.attributes),
+        "attributes": packed({**further, **last.attributes}),
+        "listings": Listings.of_study(last.attributes, last.modalities).recorded if last.series else "",
         **(study_search_keys(last.attributes) if last.series else {}),
     }

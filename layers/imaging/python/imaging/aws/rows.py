@@ -160,6 +160,7 @@ def instance_row(instance: Instance) -> Row:
         "stored_at": timestamp(arrival.stored_at),
         "calling_ae_title": arrival.calling_ae_title,
         "attributes": packed(instance.attributes),
+        "pixel_layout": instance.pixel_layout or None,
     }
 
 
@@ -180,6 +181,7 @@ def instance_of(row: Row) -> Instance:
         ),
         sop_class_uid=row["sop_class_uid"],
         attributes=unpacked(row.get("attributes")),
+        pixel_layout=row.get("pixel_layout", b""),
     )
 
 
@@ -211,6 +213,7 @@ def study_of_row(row: Row) -> Study:
         modalities=tuple(sorted(row.get("modalities", ()))),
         attributes=unpacked(row.get("attributes")),
         deletions=deletions_of(row),
+        listings=row.get("listings", ""),
     )
 
 

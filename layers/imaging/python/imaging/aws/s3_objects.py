@@ -125,6 +125,20 @@ class S3Objects:
                 return
             wanted["ContinuationToken"] = page["NextContinuationToken"]
 
+    def studies(self, space: str, after: str = "") -> Iterator[str]:
+        """Study Instance UIDs that have objects now, in the order of the keys, those behind `after`."""
+        wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": "studies/", "Delimiter": "/"}
+        if after:
+            wanted["StartAfter"] = f"studies/{after}/"  # which gives it once more: it has keys behind that
+        while True:
+            with ours_to_retry("listing a bucket"):
+                page = client("s3").list_objects_v2(**wanted)
+            uids = (entry["Prefix"].split("/")[1] for entry in page.get("CommonPrefixes", []))
+            yield from (uid for uid in uids if uid != after)
+            if not page.get("IsTruncated"):
+                return
+            wanted["ContinuationToken"] = page["NextContinuationToken"]
+
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         """The latest version of every key below `prefix`, in the order of the keys."""
         wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}

@@ -82,6 +82,7 @@ INSTANCE_ATTRIBUTES = (
     "00280100",  # Bits Allocated
     "0040A043",  # Concept Name Code Sequence: what kind of document it is
     "00420010",  # Document Title
+    "00420012",  # MIME Type of Encapsulated Document
     "00700080",  # Content Label
     "00700081",  # Content Description
 )

@@ -10,9 +10,20 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORE
 _MAX_DIGITS = 18  # of a position; longer ones are beyond any object
 
 
-def entity_tag(instance: Instance) -> str:
-    """A strong validator: the bytes of an object version never change."""
-    return f'"{instance.version_id}"'
+def entity_tag(instance: Instance, representation: str = "") -> str:
+    """A strong validator: the bytes of an object version never change, nor what is made of them in one way.
+
+    Parameters
+    ----------
+    representation
+        What is made of them; empty: the bytes themselves.
+    """
+    return f'"{instance.version_id}{"-" if representation else ""}{representation}"'
+
+
+def weak(version: str) -> str:
+    """A weak validator: what it stands for says the same, its bytes may differ; Section 8.8.3."""
+    return f'W/"{version}"'
 
 
 def precondition_response(request: Request, tag: str) -> Response | None:
@@ -22,7 +33,8 @@ def precondition_response(request: Request, tag: str) -> Response | None:
         return error_response(
             HTTPStatus.PRECONDITION_FAILED, "The instance is another version than If-Match names; leave the header out."
         )
-    if "if-none-match" in asked and _names(asked["if-none-match"].replace("W/", ""), tag):  # weakly, Section 13.1.2
+    weakly = tag.removeprefix("W/")  # Section 13.1.2
+    if "if-none-match" in asked and _names(asked["if-none-match"].replace("W/", ""), weakly):
         return Response(HTTPStatus.NOT_MODIFIED, {"ETag": tag, "Vary": "Accept"})
     return None
 

@@ -14,6 +14,11 @@ DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
+OCTET_STREAM = "application/octet-stream"
+ZIP = "application/zip"
+JPEG = "image/jpeg"
+PNG = "image/png"
+GIF = "image/gif"
 MULTIPART = "multipart/related"
 ANY_TRANSFER_SYNTAX = "*"
 
@@ -29,6 +34,31 @@ class MediaRange:
     name: str
     parameters: Mapping[str, str]
     quality: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A way in which a resource can be sent: in one part, or each of what it holds in a part."""
+
+    media_type: str
+    is_multipart: bool = False
+
+    def __str__(self) -> str:
+        return f'{MULTIPART}; type="{self.media_type}"' if self.is_multipart else self.media_type
+
+
+@dataclass(frozen=True)
+class Form:
+    """An offer that the client takes.
+
+    Attributes
+    ----------
+    transfer_syntax_uid
+        What the client can read; `ANY_TRANSFER_SYNTAX`: as stored, "": the default of the media type.
+    """
+
+    offer: Offer
+    transfer_syntax_uid: str = ""
 
 
 def parse_accept(accept: str) -> list[MediaRange]:
@@ -67,57 +97,37 @@ def choose(accept: str, offers: Sequence[str]) -> str:
     Rejected
         `NOT_ACCEPTABLE`, listing the offers.
     """
-    for wanted in parse_accept(accept):
-        for offered in offers:
-            if _covers(wanted.name, offered):
-                return offered
-    raise _not_acceptable(offers)
+    return acceptable(accept, [Offer(media_type) for media_type in offers])[0].offer.media_type
 
 
-def _not_acceptable(offers: Sequence[str]) -> Rejected:
-    return Rejected(
-        RejectReason.NOT_ACCEPTABLE, f"The Accept header allows nothing of what is offered here: {', '.join(offers)}."
-    )
-
-
-@dataclass(frozen=True)
-class Form:
-    """A way to send instances.
-
-    Attributes
-    ----------
-    transfer_syntaxes
-        What the client can read; `ANY_TRANSFER_SYNTAX` among them: as stored.
-    """
-
-    is_multipart: bool
-    transfer_syntaxes: frozenset[str]
-
-    def suits(self, stored: frozenset[str]) -> bool:
-        """Whether instances stored in these transfer syntaxes can be sent as they are."""
-        return ANY_TRANSFER_SYNTAX in self.transfer_syntaxes or stored <= self.transfer_syntaxes
-
-
-def instance_forms(accept: str, *, is_single_instance: bool) -> list[Form]:
-    """The forms in which the client takes instances, best first.
-
-    An Accept without ``transfer-syntax`` stands for Explicit VR Little Endian
-    (PS3.18 8.7.3.4); what is stored otherwise is sent as it is stored.
+def acceptable(accept: str, offers: Sequence[Offer]) -> list[Form]:
+    """The forms in which the client takes a resource, best first; where it does not care, in the order of the offers.
 
     Raises
     ------
     Rejected
-        `NOT_ACCEPTABLE`, listing what is offered.
+        `NOT_ACCEPTABLE`, listing the offers.
     """
-    transfer_syntaxes: dict[bool, set[str]] = {}
-    for wanted in parse_accept(accept):
-        syntax = wanted.parameters.get("transfer-syntax") or ANY_TRANSFER_SYNTAX
-        # PS3.18 Table 10.4.4-1: multipart is the default; single part is for one instance only
-        if _covers(wanted.name, MULTIPART) and _covers(wanted.parameters.get("type", "*/*").lower(), DICOM):
-            transfer_syntaxes.setdefault(True, set()).add(syntax)
-        if is_single_instance and _covers(wanted.name, DICOM):
-            transfer_syntaxes.setdefault(False, set()).add(syntax)
-    if not transfer_syntaxes:
-        multipart = f'{MULTIPART}; type="{DICOM}"'
-        raise _not_acceptable([multipart, DICOM] if is_single_instance else [multipart])
-    return [Form(is_multipart, frozenset(syntaxes)) for is_multipart, syntaxes in transfer_syntaxes.items()]
+    forms = [
+        Form(offer, wanted.parameters.get("transfer-syntax", ""))
+        for wanted in parse_accept(accept)
+        for offer in offers
+        if _takes(wanted, offer)
+    ]
+    if not forms:
+        raise not_acceptable(offers)
+    return list(dict.fromkeys(forms))
+
+
+def not_acceptable(offers: Sequence[Offer]) -> Rejected:
+    """The refusal of a request that takes none of the offers."""
+    return Rejected(
+        RejectReason.NOT_ACCEPTABLE,
+        f"The Accept header allows nothing of what is offered here: {', '.join(map(str, offers))}.",
+    )
+
+
+def _takes(wanted: MediaRange, offer: Offer) -> bool:
+    if not offer.is_multipart:
+        return _covers(wanted.name, offer.media_type)
+    return _covers(wanted.name, MULTIPART) and _covers(wanted.parameters.get("type", "*/*").lower(), offer.media_type)

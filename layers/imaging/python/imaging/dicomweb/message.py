@@ -21,7 +21,7 @@ _GZIP_ACCEPTED = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNOREC
 
 @dataclass(frozen=True)
 class Request:
-    """A GET, or a HEAD.
+    """A request that changes nothing: a GET, HEAD or OPTIONS.
 
     Attributes
     ----------
@@ -31,14 +31,19 @@ class Request:
         Names and values of the query, decoded, in order.
     headers
         By lower-case name.
-    is_head
-        Nobody will read the body; what it costs to fetch can be saved.
+    method
+        In capitals.
     """
 
     path: str
     parameters: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_head: bool = False
+    method: str = "GET"
+
+    @property
+    def is_head(self) -> bool:
+        """Nobody will read the body; what it costs to fetch can be saved."""
+        return self.method == "HEAD"
 
     @property
     def accept(self) -> str:

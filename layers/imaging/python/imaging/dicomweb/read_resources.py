@@ -1,31 +1,40 @@
-"""Every GET below a storage space: search, retrieve, metadata, history."""
+"""Every GET below a storage space: search, retrieve, metadata, frames, pictures, history; and what a space can do."""
 
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 
-from imaging.dicomweb.media_types import DICOM_JSON, JSON, choose, instance_forms
+from imaging.dicomweb.bulk_data_response import BulkDataResponse
+from imaging.dicomweb.capabilities import WADL, capabilities_description
+from imaging.dicomweb.frames_response import FramesResponse, frame_numbers
+from imaging.dicomweb.media_types import DICOM, JSON, OCTET_STREAM, ZIP, Offer, acceptable, choose
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response, json_bytes, json_response
-from imaging.dicomweb.metadata_response import metadata_array
-from imaging.dicomweb.path import INSTANCE, SERIES, STUDY, Names, criteria_of, target_of
-from imaging.dicomweb.query import parse_query
+from imaging.dicomweb.metadata_resource import MetadataResource
+from imaging.dicomweb.path import INSTANCE, SERIES, STUDY, Names, target_of
+from imaging.dicomweb.rendered_response import RenderedResponse
 from imaging.dicomweb.retrieve_response import RetrieveResponse
-from imaging.dicomweb.search_response import Wanted, search_result
+from imaging.dicomweb.search_resource import SearchResource
 from imaging.dicomweb.status import http_status
+from imaging.dicomweb.wado_uri import WadoUri
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.links import Links
 from imaging.model.revision_document import document_of
-from imaging.reading.query import Query
+from imaging.ports.catalogue import QueryTagStates
+from imaging.reading.encode_instances import EncodeInstances
 from imaging.reading.query_keys import Level
 from imaging.reading.read_history import ReadHistory
+from imaging.reading.render_image import RenderImage
+from imaging.reading.retrieve_bulk_data import RetrieveBulkData
+from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
-from imaging.reading.search_catalogue import MAX_ROWS_READ, Page, SearchCatalogue
+from imaging.reading.search_catalogue import SearchCatalogue
 from imaging.settings import Space, space_named
 
-MAX_RESULTS = 1_000
-MAX_RESULTS_OF_A_STUDY = 5_000  # a whole series or study is asked for without a limit
+Answer = Callable[[Request, Names], Response]
+
+_FRAMES = f"{INSTANCE}/frames/(?P<frames>[^/]+)"
 
 
 class ReadResources:
@@ -34,8 +43,8 @@ class ReadResources:
     Parameters
     ----------
     max_body_bytes
-        What a response can hold. None: instances and metadata of any size, as
-        streams, nothing refused as too large and nothing redirected.
+        What a response can hold. None: bodies of any size, as streams, nothing
+        refused as too large and nothing redirected.
     """
 
     def __init__(
@@ -44,41 +53,58 @@ class ReadResources:
         links: Links,
         *,
         search: SearchCatalogue,
+        query_tags: QueryTagStates,
         retrieve: RetrieveInstances,
+        encode: EncodeInstances,
         metadata: RetrieveMetadata,
+        bulk_data: RetrieveBulkData,
+        frames: RetrieveFrames,
+        render: RenderImage,
         history: ReadHistory,
         max_body_bytes: int | None = MAX_BODY_BYTES,
     ) -> None:
         self._spaces = spaces
         self._links = links
-        self._search_catalogue = search
-        self._retrieve_instances = retrieve
-        self._retrieve_metadata = metadata
+        self._find = retrieve.find
         self._read_history = history
-        self._retrieve_response = RetrieveResponse(retrieve, links, max_body_bytes)
+        self._retrieve_response = RetrieveResponse(retrieve, encode, links, max_body_bytes)
+        self._metadata = MetadataResource(metadata, links, max_body_bytes)
+        self._frames_response = FramesResponse(frames, links, max_body_bytes)
+        self._bulk_data = BulkDataResponse(bulk_data, frames, metadata, retrieve, links, max_body_bytes)
+        self._rendered = RenderedResponse(render, links, max_body_bytes)
+        self._wado_uri = WadoUri(retrieve, self._retrieve_response, render, self._rendered)
         self._json = partial(json_response, max_body_bytes=max_body_bytes)
-        routes: dict[str, Callable[[Request, Names], Response]] = {
-            "studies": partial(self._search, Level.STUDY),
-            "series": partial(self._search, Level.SERIES),
-            "instances": partial(self._search, Level.INSTANCE),
-            f"{STUDY}/series": partial(self._search, Level.SERIES),
-            f"{STUDY}/instances": partial(self._search, Level.INSTANCE),
-            f"{SERIES}/instances": partial(self._search, Level.INSTANCE),
-            STUDY: self._retrieve,
-            SERIES: self._retrieve,
-            INSTANCE: self._retrieve,
-            f"{STUDY}/metadata": self._metadata,
-            f"{SERIES}/metadata": self._metadata,
-            f"{INSTANCE}/metadata": self._metadata,
+        searched = SearchResource(search, query_tags, links, max_body_bytes)
+        routes: dict[str, Answer] = {
+            "studies": partial(searched, Level.STUDY),
+            "series": partial(searched, Level.SERIES),
+            "instances": partial(searched, Level.INSTANCE),
+            f"{STUDY}/series": partial(searched, Level.SERIES),
+            f"{STUDY}/instances": partial(searched, Level.INSTANCE),
+            f"{SERIES}/instances": partial(searched, Level.INSTANCE),
+            f"{INSTANCE}/bulkdata/(?P<path>.+)": self._value,
+            _FRAMES: self._frames,
+            f"{_FRAMES}/rendered": self._rendered_frames,
+            f"{_FRAMES}/thumbnail": self._thumbnail_of_frame,
             f"{STUDY}/revisions": self._history,
             f"{STUDY}/revisions/(?P<number>[^/]+)": self._revision,
+            "wado": lambda request, names: self._wado_uri(request, names["space"]),
         }
+        for level in (STUDY, SERIES, INSTANCE):
+            routes |= {
+                level: self._retrieve,
+                f"{level}/metadata": _of_target(self._metadata),
+                f"{level}/bulkdata": _of_target(self._bulk_data.all),
+                f"{level}/pixeldata": _of_target(self._bulk_data.pixels),
+                f"{level}/rendered": _of_target(self._rendered.target),
+                f"{level}/thumbnail": _of_target(self._rendered.thumbnail),
+            }
         self._routes = [(re.compile(f"/spaces/(?P<space>[^/]+)/{path}/?"), answer) for path, answer in routes.items()]
 
     def __call__(self, request: Request) -> Response:
         """Answer one request; what is wrong with it becomes a status and a sentence."""
         try:
-            return self._answer(request)
+            return self._capabilities(request) if request.method == "OPTIONS" else self._answer(request)
         except Rejected as rejected:
             return error_response(http_status(rejected.reason), str(rejected))
         except Unavailable:
@@ -95,33 +121,34 @@ class ReadResources:
             "There is no such resource; below a space are studies, series and instances, as PS3.18 names them.",
         )
 
-    def _search(self, level: Level, request: Request, names: Names) -> Response:
-        media_type = choose(request.accept, (DICOM_JSON, JSON))
-        max_results = MAX_RESULTS_OF_A_STUDY if "study" in names else MAX_RESULTS
-        asked = parse_query(request.parameters, level, max_results=max_results)
-        criteria = criteria_of(names, asked.criteria)
-        page = self._search_catalogue(Query(names["space"], level, criteria, asked.limit, asked.offset))
-        above = {Level.STUDY: "study", Level.SERIES: "series"}
-        levels = {one for one in Level if one is level or (one < level and above[one] not in names)}
-        wanted = Wanted(frozenset(levels), asked.included, asked.includes_all)
-        results = [search_result(match, wanted, self._links) for match in page.matches]
-        service = self._links.space(names["space"])
-        warnings = [f"299 {service}: {text}" for text in (*asked.warnings, *_warnings(page))]
-        headers = {"Warning": ", ".join(warnings)} if warnings else {}
-        if not results:
-            return Response(HTTPStatus.NO_CONTENT, headers)
-        return self._json(request, media_type, json_bytes(results), headers, narrower="page with limit and offset")
+    def _capabilities(self, request: Request) -> Response:
+        """What the space can do, whichever of its resources is asked; PS3.18 Section 8.9."""
+        space = space_named(self._spaces, request.path.removeprefix("/spaces/").partition("/")[0])
+        media_type = choose(request.accept, (WADL, "application/xml"))
+        headers = {"Content-Type": media_type, "Vary": "Accept", "Allow": "GET, HEAD, POST, DELETE, OPTIONS"}
+        return Response(HTTPStatus.OK, headers, capabilities_description(self._links.space(space.name)))
 
     def _retrieve(self, request: Request, names: Names) -> Response:
         target = target_of(names)
-        forms = instance_forms(request.accept, is_single_instance=target.instance is not None)
-        return self._retrieve_response(request, self._retrieve_instances.find(target), forms)
+        offers = [Offer(DICOM, is_multipart=True), Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True)]
+        forms = acceptable(request.accept, [*offers, Offer(DICOM)] if target.instance else offers)
+        if forms[0].offer.media_type == OCTET_STREAM:  # PS3.18 Section 10.4.4 Note 2: the same as its bulk data
+            return self._bulk_data.all(request, target)
+        forms = [form for form in forms if form.offer.media_type != OCTET_STREAM]
+        return self._retrieve_response(request, self._find(target), forms)
 
-    def _metadata(self, request: Request, names: Names) -> Response:
-        media_type = choose(request.accept, (DICOM_JSON, JSON))
-        runs = self._retrieve_metadata(target_of(names))
-        content = metadata_array(names["space"], runs, self._links)
-        return self._json(request, media_type, content, {}, narrower="retrieve it by series or by instance")
+    def _frames(self, request: Request, names: Names) -> Response:
+        numbers = frame_numbers(names["frames"])
+        return self._frames_response(request, self._find(target_of(names))[0], numbers)
+
+    def _rendered_frames(self, request: Request, names: Names) -> Response:
+        return self._rendered.frames(request, target_of(names), frame_numbers(names["frames"]))
+
+    def _thumbnail_of_frame(self, request: Request, names: Names) -> Response:
+        return self._rendered.thumbnail(request, target_of(names), frame_numbers(names["frames"])[0])
+
+    def _value(self, request: Request, names: Names) -> Response:
+        return self._bulk_data.value(request, self._find(target_of(names))[0], names["path"].rstrip("/"))
 
     def _history(self, request: Request, names: Names) -> Response:
         media_type = choose(request.accept, (JSON,))
@@ -136,10 +163,5 @@ class ReadResources:
         return self._json(request, media_type, json_bytes(document_of(revision)), {}, narrower="read the history")
 
 
-def _warnings(page: Page) -> list[str]:
-    if page.is_cut_short:
-        return [
-            f"The search stopped after {MAX_ROWS_READ} rows and there may be further matches. "
-            "Narrow it by StudyDate, PatientID or AccessionNumber."
-        ]
-    return ["There are additional results that can be requested."] if page.has_more else []  # PS3.18 8.3.4.4.1
+def _of_target(answer: Callable[..., Response]) -> Answer:
+    return lambda request, names: answer(request, target_of(names))

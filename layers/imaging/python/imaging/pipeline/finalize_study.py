@@ -13,7 +13,7 @@ looked at, a commit without a final key is completed by whoever announces it.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +29,7 @@ from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.ports.manifest import CommittedRevision, StudyFence
 from imaging.ports.outside import StudyTimer
+from imaging.settings import QueryTag
 
 MODALITY = "00080060"
 
@@ -58,6 +59,8 @@ class FinalizeStudy:
         How long nothing must have changed.
     new_claim
         Makes a token nobody else has.
+    query_tags
+        Further attributes that studies and series are searched by.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class FinalizeStudy:
         quiet: timedelta,
         clock: Callable[[], datetime],
         new_claim: Callable[[], str],
+        query_tags: Sequence[QueryTag] = (),
     ) -> None:
         self._fence = fence
         self._compare = compare
@@ -80,6 +84,7 @@ class FinalizeStudy:
         self._quiet = quiet
         self._clock = clock
         self._new_claim = new_claim
+        self._query_tags = query_tags
 
     def __call__(self, key: StudyKey) -> Finalized:
         """Write the study's next revision if it is time; safe to repeat and to race."""
@@ -102,7 +107,7 @@ class FinalizeStudy:
             now = self._clock()
             self._timer.arm(study.key, study.changes, now + self._quiet, attempt=int(now.timestamp()))
             return Finalized.STILL_INDEXING
-        revision = _revision_of(study, rows, self._last_revision(study), self._clock())
+        revision = _revision_of(study, rows, self._last_revision(study), self._clock(), self._query_tags)
         self._series_metadata.consolidate(revision, rows)
         self._fence.note_series(_series_as_counted(revision, series_rows))
         if not revision.is_change:
@@ -157,7 +162,9 @@ def _series_as_counted(revision: Revision, rows: list[Series]) -> list[Series]:
     return counted
 
 
-def _revision_of(study: Study, rows: list[Instance], before: Revision | None, now: datetime) -> Revision:
+def _revision_of(
+    study: Study, rows: list[Instance], before: Revision | None, now: datetime, query_tags: Sequence[QueryTag]
+) -> Revision:
     additions, modifications, deletions = changes_between(before, rows)
     by_series: defaultdict[str, list[Instance]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.key):
@@ -172,18 +179,20 @@ def _revision_of(study: Study, rows: list[Instance], before: Revision | None, no
         additions=additions,
         modifications=modifications,
         deletions=deletions,
-        attributes=study_level(_newest(present).attributes) if present else study.attributes,
-        series=tuple(_revision_series(uid, of_series) for uid, of_series in sorted(by_series.items())),
+        attributes=study_level(newest(present).attributes, query_tags) if present else study.attributes,
+        series=tuple(_revision_series(uid, of_series, query_tags) for uid, of_series in sorted(by_series.items())),
     )
 
 
-def _newest(instances: list[Instance]) -> Instance:
+def newest(instances: Sequence[Instance]) -> Instance:
     """The instance that speaks for its study or series: the one stored last."""
     return max(instances, key=lambda instance: (instance.arrival.stored_at, instance.key))
 
 
-def _revision_series(series_instance_uid: str, instances: list[Instance]) -> RevisionSeries:
-    attributes = series_level(_newest(instances).attributes)
+def _revision_series(
+    series_instance_uid: str, instances: list[Instance], query_tags: Sequence[QueryTag]
+) -> RevisionSeries:
+    attributes = series_level(newest(instances).attributes, query_tags)
     return RevisionSeries(
         series_instance_uid=series_instance_uid,
         metadata_key=_metadata_key(instances),
@@ -199,7 +208,7 @@ def _revision_series(series_instance_uid: str, instances: list[Instance]) -> Rev
                 data_set_digest=instance.arrival.data_set_digest,
                 change_number=instance.change_number,
                 action=instance.action,
-                attributes=instance_level(instance.attributes),
+                attributes=instance_level(instance.attributes, query_tags),
             )
             for instance in instances
         ),

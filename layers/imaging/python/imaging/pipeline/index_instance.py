@@ -7,20 +7,23 @@ and reordered events, and puts that overtake deletes, all end the same.
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
 from imaging.dicom.attributes import indexed
-from imaging.dicom.header import Header, read_header
+from imaging.dicom.header import Header
 from imaging.dicom.json_model import to_dicom_json
+from imaging.dicom.outline import read_outline
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
+from imaging.pipeline.keep_pixel_layout import with_pixel_layout
 from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
 from imaging.ports.manifest import Change, InstanceIndex
 from imaging.ports.objects import ObjectStore, StoredObject
+from imaging.settings import QueryTag
 
 _ROUNDS = 5
 _SIDE_BY_SIDE = 8
@@ -34,6 +37,8 @@ class IndexInstance:
     ----------
     side_by_side
         How many objects of one study are read at a time.
+    query_tags
+        Further attributes to index.
     """
 
     def __init__(
@@ -43,11 +48,13 @@ class IndexInstance:
         clock: Callable[[], datetime],
         *,
         side_by_side: int = _SIDE_BY_SIDE,
+        query_tags: Sequence[QueryTag] = (),
     ) -> None:
         self._objects = objects
         self._index = index
         self._clock = clock
         self._side_by_side = side_by_side
+        self._query_tags = query_tags
 
     def __call__(self, keys: Iterable[InstanceKey]) -> dict[InstanceKey, Unavailable]:
         """Index the keys, those of one study together.
@@ -120,11 +127,13 @@ class IndexInstance:
         self._objects.set_aside(space, object_key, stored.version_id, f"quarantine/{object_key}", str(rejected))
 
     def _storing(self, key: InstanceKey, before: Instance | None, stored: StoredObject, prefix: bytes) -> Change:
-        header = read_header(ObjectSource(self._objects, key, stored, prefix))
+        outline = read_outline(ObjectSource(self._objects, key, stored, prefix))
+        header = outline.header
         _check_lies_under_its_own_key(key, header)
-        metadata = to_dicom_json(header)
+        metadata = to_dicom_json(header, further=outline.further)
         number, action = _next(before)
-        after = instance_of(key, header, stored, metadata, number, action)
+        after = instance_of(key, header, stored, metadata, number, action, self._query_tags)
+        after = with_pixel_layout(self._objects, after, outline)
         if before and not before.deleted and before.arrival.is_identical_to(after.arrival):
             after = replace(after, change_number=before.change_number, action=before.action)
         return Change(before, after, keep_metadata(self._objects, after, metadata))
@@ -142,7 +151,13 @@ def keep_metadata(objects: ObjectStore, instance: Instance, metadata: DicomJson)
 
 
 def instance_of(
-    key: InstanceKey, header: Header, stored: StoredObject, metadata: DicomJson, number: int, action: Action
+    key: InstanceKey,
+    header: Header,
+    stored: StoredObject,
+    metadata: DicomJson,
+    number: int,
+    action: Action,
+    query_tags: Sequence[QueryTag] = (),
 ) -> Instance:
     """The manifest's view of one object version."""
     return Instance(
@@ -153,7 +168,7 @@ def instance_of(
         size_bytes=stored.size_bytes,
         arrival=Arrival.of_object_metadata(stored.metadata) or _by_hand(header, stored),
         sop_class_uid=header.sop_class_uid,
-        attributes=indexed(metadata),
+        attributes=indexed(metadata, query_tags),
     )
 
 

@@ -1,30 +1,53 @@
 """What is stored, as a reader finds it; nothing here writes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.model.study import Series, Study
 from imaging.ports.manifest import CommittedRevision
+from imaging.settings import QueryTag
 
 
 @dataclass(frozen=True)
 class StudyListing:
     """What one index answers by itself; "" where it is left open.
 
+    At most one of `patient_id`, `accession_number`, `name` and `modality` is given.
+
     Attributes
     ----------
+    name
+        The beginning of a component group of the patient's name, as
+        `imaging.dicom.comparable_text` makes it.
+    is_whole_name
+        It is all of the group.
     first_date, last_date
         StudyDate as YYYYMMDD, both included.
     """
 
     patient_id: str = ""
     accession_number: str = ""
+    name: str = ""
+    is_whole_name: bool = False
+    modality: str = ""
     first_date: str = ""
     last_date: str = ""
+
+
+Place: TypeAlias = tuple[str, ...]
+"""Where a study stands in a listing; the last is its UID. Of two studies the same in every listing of one kind."""
+
+
+@dataclass(frozen=True)
+class ListedStudy:
+    """A study as a listing has it."""
+
+    key: StudyKey
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -39,13 +62,21 @@ class Location:
 class Catalogue(Protocol):
     """Finds studies in a space, by indexes that may lag a moment behind."""
 
-    def list_studies(self, space: str, listing: StudyListing, *, at_a_time: int) -> Iterator[StudyKey]:
-        """Studies by StudyDate, newest first, those of one date by falling UID; read as the caller goes on.
+    def list_studies(
+        self, space: str, listing: StudyListing, *, at_a_time: int, after: Place | None = None
+    ) -> Iterator[ListedStudy]:
+        """Studies, each once, read as the caller goes on.
+
+        By StudyDate, newest first, those of one date by falling UID; where a
+        name is listed by, by rising name, those of one name from the newest,
+        then by rising UID.
 
         Parameters
         ----------
         at_a_time
-            How many keys to read in one go.
+            How many to read in one go.
+        after
+            Begin behind this place, which a study of the same listing had.
         """
 
     def locate(self, space: str, uid: str) -> list[Location]:
@@ -65,7 +96,12 @@ class StudyContents(Protocol):
         """Rows of the series that have instances, by UID."""
 
     def read_instances(
-        self, study: StudyKey, series_instance_uid: str | None = None, *, at_a_time: int | None = None
+        self,
+        study: StudyKey,
+        series_instance_uid: str | None = None,
+        *,
+        at_a_time: int | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[Instance]:
         """Rows of the study or of one series by Series and SOP Instance UID, without tombstones.
 
@@ -73,6 +109,8 @@ class StudyContents(Protocol):
         ----------
         at_a_time
             About how many rows to read in one go; None for a caller that wants all.
+        after
+            Begin behind these UIDs, of the same series where one is named.
         """
 
     def read_instances_at(self, keys: Sequence[InstanceKey]) -> list[Instance]:
@@ -80,6 +118,29 @@ class StudyContents(Protocol):
 
     def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
         """The gzipped DICOM JSON of those whose metadata the manifest keeps; the others' is spilled."""
+
+
+@dataclass(frozen=True)
+class QueryTags:
+    """The extended query tags of a space.
+
+    Attributes
+    ----------
+    ready
+        Everything stored is indexed by these.
+    pending
+        What is stored is being indexed by these; how far, in percent.
+    """
+
+    ready: tuple[QueryTag, ...] = ()
+    pending: Mapping[QueryTag, int] = field(default_factory=dict)
+
+
+class QueryTagStates(Protocol):
+    """Which extended query tags can be searched."""
+
+    def read(self, space: str) -> QueryTags:
+        """Those that are configured; what it says may be some seconds old."""
 
 
 class StudyHistory(Protocol):

@@ -85,6 +85,9 @@ class ObjectListing(Protocol):
     def keys(self, space: str, prefix: str) -> Iterable[str]:
         """The keys below `prefix` that have an object now, in their order."""
 
+    def studies(self, space: str, after: str = "") -> Iterable[str]:
+        """Study Instance UIDs that have objects now, in the order of the keys, those behind `after`."""
+
     def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         """The latest version of every key below `prefix`, in the order of the keys."""
 

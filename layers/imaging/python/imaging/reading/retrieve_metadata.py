@@ -1,8 +1,11 @@
 """Retrieve the DICOM JSON of instances, a finished series from one object."""
 
 import gzip
-from collections.abc import Generator, Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 
 from imaging.errors import Unavailable
@@ -20,6 +23,28 @@ _INSTANCES_AT_A_TIME = 10
 _BYTES_OF_A_BATCH = MiB  # about: compressed, a row keeps at most 8 KB, and what is spilled is seldom over 100 KB
 
 
+@dataclass(frozen=True)
+class FoundMetadata:
+    """Data sets by Series and SOP Instance UID.
+
+    Attributes
+    ----------
+    version
+        Changes whenever their content does.
+    fetch
+        Begins to give them in runs: one or more, joined by commas, in UTF-8. It
+        raises `Unavailable` where some cannot be read; what was given until
+        then is not all.
+    """
+
+    version: str
+    fetch: Callable[[], Iterator[bytes]]
+
+    def runs(self) -> Generator[bytes, None, None]:
+        """All of it, as `fetch` gives it; closing it fetches nothing more."""
+        yield from self.fetch()
+
+
 class RetrieveMetadata:
     """Reads metadata series by series; finished or not, the content is the same."""
 
@@ -28,31 +53,31 @@ class RetrieveMetadata:
         self._objects = objects
         self._read_ahead = read_ahead or ReadAhead()
 
-    def __call__(self, target: Target) -> Generator[bytes, None, None]:
-        """The target's data sets by Series and SOP Instance UID, in runs: one or more, joined by commas, in UTF-8.
+    def find(self, target: Target) -> "FoundMetadata":
+        """What there is of the target's metadata, nothing of it fetched yet.
 
         Raises
         ------
         Rejected
-            `NO_SUCH_RESOURCE` if there are none, in place of the first.
-        Unavailable
-            Some cannot be read. What was given until then is not all.
+            `NO_SUCH_RESOURCE` if there is none.
         """
-        is_empty = True
-        with closing(self._runs(target)) as found:
-            for run in found:
-                is_empty = False
-                yield run
-        if is_empty:
-            raise target.not_found()
-
-    def _runs(self, target: Target) -> Generator[bytes, None, None]:
         if target.instance:
-            yield from self._one_by_one(target.instances(self._contents))
-            return
-        for series in self._contents.read_series(target.study):
-            if target.series_instance_uid in (None, series.series_instance_uid):
-                yield from self._of_series(series)
+            instances = target.instances(self._contents)
+            if not instances:
+                raise target.not_found()
+            return FoundMetadata(instances[0].version_id, partial(self._one_by_one, instances))
+        found = [
+            series
+            for series in self._contents.read_series(target.study)
+            if target.series_instance_uid in (None, series.series_instance_uid)
+        ]
+        if not found:
+            raise target.not_found()
+        return FoundMetadata(_version(found), partial(self._of_all, found))
+
+    def _of_all(self, found: Sequence[Series]) -> Iterator[bytes]:
+        for series in found:
+            yield from self._of_series(series)
 
     def _of_series(self, series: Series) -> Iterator[bytes]:
         space, key = series.study.space, series.finished_metadata_key
@@ -91,3 +116,9 @@ class RetrieveMetadata:
         if found is None:
             raise Unavailable("An instance was replaced while its metadata was read; ask again.")
         return found[1]
+
+
+def _version(found: Sequence[Series]) -> str:
+    """What the rows say of the content: every change counts, and what was deleted is missing at once."""
+    seen = [[series.series_instance_uid, series.changes, series.instances] for series in found]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from imaging.ports.manifest import PendingWork, StudyFence, StudyRestoration
+from imaging.ports.query_tags import TagRegister, TagRegisters
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,46 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class TagProgress:
+    """How far a space is indexed by its extended query tags.
+
+    Attributes
+    ----------
+    ready, pending
+        Tags with level, VR and private creator.
+    percent
+        Of what was stored before the pending ones were configured.
+    """
+
+    space: str
+    ready: tuple[str, ...]
+    pending: tuple[str, ...]
+    percent: int
+    studies_done: int
+    studies_in_all: int
+    since: str
+
+    @classmethod
+    def of(cls, register: TagRegister) -> "TagProgress":
+        """The same as the register has it."""
+        return cls(
+            space=register.space,
+            ready=tuple(sorted(register.ready)),
+            pending=tuple(sorted(register.pending)),
+            percent=register.percent,
+            studies_done=register.studies_done,
+            studies_in_all=register.studies_in_all,
+            since=register.since.isoformat() if register.since else "",
+        )
+
+
+@dataclass(frozen=True)
 class Status:
-    """All of it."""
+    """All of it; of query tags only the spaces that have any."""
 
     spaces: tuple[SpaceCounts, ...]
     waiting: Waiting
+    query_tags: tuple[TagProgress, ...] = ()
 
 
 class ReadStatus:
@@ -44,17 +80,20 @@ class ReadStatus:
         fence: StudyFence,
         studies: StudyRestoration,
         pending: PendingWork,
+        registers: TagRegisters,
         clock: Callable[[], datetime],
     ) -> None:
         self._spaces = spaces
         self._fence = fence
         self._studies = studies
         self._pending = pending
+        self._registers = registers
         self._clock = clock
 
     def __call__(self) -> Status:
         """Count."""
         now = self._clock()
+        registers = [self._registers.read_register(space) for space in self._spaces]
         return Status(
             spaces=tuple(self._counts(space) for space in self._spaces),
             waiting=Waiting(
@@ -63,6 +102,7 @@ class ReadStatus:
                 revisions_unannounced=_count(self._pending.unannounced_revisions(now)),
                 revisions_unpublished=_count(self._pending.unpublished_revisions(now)),
             ),
+            query_tags=tuple(TagProgress.of(register) for register in registers if register.version),
         )
 
     def _counts(self, space: str) -> SpaceCounts:

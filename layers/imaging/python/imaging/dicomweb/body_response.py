@@ -1,0 +1,47 @@
+"""A body that is made as it goes out: whole where the process that answers holds it, else as a stream."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from http import HTTPStatus
+
+from imaging.dicomweb.message import Request, Response
+from imaging.dicomweb.stream import Pieces, Stream, gathered
+from imaging.errors import Rejected, RejectReason
+
+
+def body_response(
+    request: Request,
+    headers: Mapping[str, str],
+    pieces: Pieces,
+    *,
+    narrower: str,
+    max_body_bytes: int | None,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    """Begin a body, so that what fails before its first byte still becomes a status.
+
+    Parameters
+    ----------
+    narrower
+        How to ask for less, the end of a sentence.
+    max_body_bytes
+        What the process that answers can send; None: anything.
+
+    Raises
+    ------
+    Rejected
+        `TOO_LARGE` if it is over `max_body_bytes`; what making the first piece raises.
+    """
+    stream = Stream(pieces)
+    if request.is_head:
+        stream.close()
+        return Response(status, headers)
+    if max_body_bytes is None:
+        return Response(status, headers, stream=Stream(gathered(stream)))
+    body = bytearray()
+    with closing(stream):
+        for piece in stream:
+            body += piece
+            if len(body) > max_body_bytes:
+                raise Rejected(RejectReason.TOO_LARGE, f"The answer is over {max_body_bytes} bytes; {narrower}.")
+    return Response(status, headers, bytes(body))

@@ -1,0 +1,18 @@
+"""Which settings the local run is made from."""
+
+import json
+
+from infra.local.settings import Settings
+from infra.local.synthesis import local_context
+
+
+def test_settings_that_are_passed_on_take_the_place_of_those_in_cdk_json_but_not_of_this_machines(monkeypatch):
+    tags = [{"tag": "ProtocolName", "level": "series"}]
+    passed_on = {"imaging": {"query_tags": tags, "region": "eu-central-1", "local": False}}
+    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps(passed_on))
+
+    imaging = local_context(Settings.of({}))["imaging"]
+
+    assert imaging["query_tags"] == tags
+    assert (imaging["region"], imaging["local"]) == ("us-east-1", True)
+    assert [space["name"] for space in imaging["spaces"]] == ["main", "research"]

@@ -1,0 +1,36 @@
+"""What a page costs among 100,000 studies is what it costs among 1,000; takes minutes to fill the manifest."""
+
+from uuid import uuid4
+
+import pytest
+
+from imaging.aws.dynamodb_table import ManifestTable
+from tests.listed_studies import ListedStudies, fill
+from tests.manifest_table import create_manifest_table
+from tests.unit.reading.test_search_cost import INDEXED, MOST_ITEMS, PAGE, pages
+
+STUDIES = 100_000
+
+
+@pytest.fixture(scope="module")
+def table(embedded_aws: object) -> ManifestTable:
+    name = f"manifest-{uuid4().hex}"
+    create_manifest_table(name)
+    return ManifestTable(name)
+
+
+@pytest.fixture(scope="module")
+def studies(table: ManifestTable) -> ListedStudies:
+    return fill(table, f"space-{STUDIES}", STUDIES)
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("asked", INDEXED.values(), ids=INDEXED)
+def test_a_page_reads_no_more_than_among_1000_studies(
+    table: ManifestTable, studies: ListedStudies, asked: dict[str, str]
+) -> None:
+    walked = list(pages(table, studies.space, asked, most=20))
+    assert all(items <= MOST_ITEMS for _, items in walked)
+    full = {items for page, items in walked if len(page.matches) == PAGE and page.next}
+    if "," not in asked.get("ModalitiesInStudy", ""):  # how two lists interleave is chance
+        assert full <= {2 * (PAGE + 1)}, "not what it is among 1,000 studies"

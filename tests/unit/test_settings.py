@@ -1,0 +1,39 @@
+import json
+
+import pytest
+
+from imaging.settings import QueryTag, Settings, WrongSetting
+
+
+def query_tags(*entries: dict[str, str]) -> tuple[QueryTag, ...]:
+    return Settings({"QUERY_TAGS": json.dumps(entries)}).query_tags
+
+
+def test_there_are_no_query_tags_unless_some_are_set() -> None:
+    assert Settings({}).query_tags == ()
+
+
+@pytest.mark.parametrize("tag", ["00181030", "ProtocolName"])
+def test_a_query_tag_goes_by_its_tag_or_its_keyword(tag: str) -> None:
+    assert query_tags({"tag": tag, "level": "series"}) == (QueryTag("00181030", "ProtocolName", "LO", "series"),)
+
+
+def test_a_private_one_is_named_in_block_10() -> None:
+    private = {"tag": "0009421a", "level": "instance", "vr": "LO", "private_creator": "ACME 1.1"}
+    assert query_tags(private) == (QueryTag("0009101A", "", "LO", "instance", "ACME 1.1"),)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"tag": "NoSuchKeyword", "level": "study"}, "neither a keyword"),
+        ({"tag": "00091011", "level": "study", "vr": "LO"}, "private_creator"),
+        ({"tag": "00091011", "level": "study", "private_creator": "ACME"}, "vr"),
+        ({"tag": "00080002", "level": "study"}, "vr"),
+        ({"tag": "PixelData", "level": "instance"}, "no search can compare"),
+        ({"tag": "ProtocolName", "level": "patient"}, "level"),
+    ],
+)
+def test_a_query_tag_that_makes_no_sense_stops_the_process(entry: dict[str, str], said: str) -> None:
+    with pytest.raises(WrongSetting, match=said):
+        query_tags(entry)
