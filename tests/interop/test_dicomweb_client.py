@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from dicomweb_client import DICOMwebClient
+from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
@@ -127,9 +128,26 @@ def test_retrieves_metadata_at_all_levels(client: DICOMwebClient, study: dict[st
     assert (len(of_study), len(of_series)) == (4, 2)
     assert of_instance in of_series
     del ds.PixelData, ds.SpecificCharacterSet
+    assert of_instance.pop("7FE00010").keys() >= {"vr"}
     read = Dataset.from_json(of_instance)
     read.pop("SpecificCharacterSet", None)
     assert read == ds
+
+
+def test_retrieves_frames_pictures_and_bulk_data(client: DICOMwebClient, study: dict[str, bytes]) -> None:
+    ds = any_of(study)
+    uids = (ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID)
+    (frame,) = client.retrieve_instance_frames(*uids, frame_numbers=[1])
+    (found,) = client.iter_instance_frames(*uids, frame_numbers=[1], media_types=(("application/octet-stream", "*"),))
+    assert frame == found == ds.PixelData
+    (value,) = client.retrieve_bulkdata(f"{client.base_url}/{path_of(ds)}/bulkdata/7FE00010")
+    assert value == ds.PixelData
+    for picture in (
+        client.retrieve_instance_rendered(*uids, media_types=("image/png",)),
+        client.retrieve_instance_frames_rendered(*uids, frame_numbers=[1], media_types=("image/png",)),
+        client.retrieve_series_rendered(*uids[:2], media_types=("image/png",)),
+    ):
+        assert Image.open(BytesIO(picture)).size == (ds.Columns, ds.Rows)
 
 
 def test_each_instance_is_served_alone_byte_for_byte(root: str, study: dict[str, bytes]) -> None:
@@ -162,6 +180,12 @@ def test_answers_what_a_viewer_asks(root: str, study: dict[str, bytes]) -> None:
     assert len(httpx.get(series, trust_env=False).json()) == 2
     metadata = f"{root}/studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/metadata"
     assert len(httpx.get(metadata, trust_env=False).json()) == 2
+    frame = httpx.get(
+        f"{root}/{path_of(ds)}/frames/1",
+        headers={"Accept": "multipart/related; type=application/octet-stream; transfer-syntax=*"},
+        trust_env=False,
+    )
+    assert b"\r\n\r\n" + ds.PixelData + b"\r\n--" in frame.content
 
 
 @pytest.mark.parametrize(
