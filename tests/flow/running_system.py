@@ -15,6 +15,11 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
 VIEWER = "https://viewer.example.org"
 """Where pages come from that may read what the system answers."""
+QUERY_TAGS = (
+    {"tag": "ImageComments", "level": "instance"},
+    {"tag": "00111001", "level": "series", "vr": "LO", "private_creator": "TESTS"},
+)
+"""What can be searched beside the attributes that always can."""
 
 
 class RunningSystem:
@@ -49,7 +54,9 @@ class RunningSystem:
             "STATE_DIR": str(state_dir),
             "QUIET_SECONDS": "2",
             "SAMPLE": "no",
-            "CDK_CONTEXT_JSON": json.dumps({"imaging": {"cors": {"allowed_origins": [VIEWER]}}}),
+            "CDK_CONTEXT_JSON": json.dumps(
+                {"imaging": {"cors": {"allowed_origins": [VIEWER]}, "query_tags": [*QUERY_TAGS]}}
+            ),
             "RECORD_CALLS": str(self.recorded_calls),
             "FAILURE_SWITCH": "1",  # POST {fhir}/_fail?n=&status= makes the FHIR server fail
             **settings,

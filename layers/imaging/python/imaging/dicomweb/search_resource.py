@@ -58,7 +58,7 @@ class SearchResource:
         )
         page = self._search(query)
         levels = {one for one in Level if one is level or (one < level and _ABOVE[one] not in names)}
-        wanted = Wanted(frozenset(levels), asked.included, asked.includes_all, asked.private_creators)
+        wanted = Wanted(frozenset(levels), asked.included, asked.includes_all, asked.private_creators, asked.tag_levels)
         results = [search_result(match, wanted, self._links) for match in page.matches]
         headers = self._headers(request, names, page, [*asked.warnings, *_warnings(page)])
         if not results:
