@@ -12,7 +12,7 @@ from pydicom.uid import HTJ2K, ExplicitVRLittleEndian, HTJ2KLossless, HTJ2KLossl
 
 from imaging.errors import Rejected
 from imaging.pixels.decoding import decoded
-from imaging.pixels.native import is_native, little_endian
+from imaging.pixels.native import in_little_endian, is_native
 from imaging.ports.pixels import Frame
 from tests.unit.pixels.pictures import (
     FOLDER,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom has something to sa
 def test_is_what_pydicom_makes_of_the_first_frame(name: str) -> None:
     ds = dcmread(FOLDER / name)
     frame = first_frame(ds)
-    made = little_endian(frame) if is_native(frame) else decoded(frame)
+    made = in_little_endian(frame) if is_native(frame) else decoded(frame)
     assert made.description.transfer_syntax_uid == ExplicitVRLittleEndian
     if frame.description.bits_allocated == 1:
         bits = np.unpackbits(np.frombuffer(made.content, "u1"), bitorder="little")
@@ -85,11 +85,11 @@ def test_big_endian_words_are_turned_round() -> None:
     values = ramp(-100, 155)
     little = frame_of(values)
     big = Frame(values.astype(">i2").tobytes(), replace(little.description, transfer_syntax_uid="1.2.840.10008.1.2.2"))
-    assert little_endian(big) == little
+    assert in_little_endian(big) == little
 
 
 def test_a_big_endian_frame_that_ends_inside_a_value_is_refused() -> None:
     whole = frame_of(ramp(0, 15))
     broken = Frame(whole.content[:-1], replace(whole.description, transfer_syntax_uid="1.2.840.10008.1.2.2"))
     with pytest.raises(Rejected, match="end inside a value"):
-        little_endian(broken)
+        in_little_endian(broken)

@@ -89,7 +89,7 @@ def test_frames_are_compressed_anew_whatever_they_were() -> None:
     retrieve = RetrieveFrames(InstancePixels(objects), SlowWorker())
     native = stored_instance(objects, image_file(image_attributes(4, 4), native_element(bytes(16))))
     compressed = stored_instance(objects, encapsulated_file([frame(1)]))
-    assert [one.content for one in retrieve.compressed(native, [1], RLE)] == [b"encoded " + bytes(16)]
+    assert [one.content for one in retrieve.compressed(native, [1], RLE)] == [b"encoded decoded " + bytes(16)]
     assert [one.content for one in retrieve.compressed(compressed, [1], RLE)] == [b"encoded decoded " + frame(1)]
 
 

@@ -1,6 +1,7 @@
 """The header of a data element, and what it says of reading its value; PS3.5 Section 7.1."""
 
 from enum import Enum, auto
+from struct import pack
 from typing import NamedTuple
 
 from pydicom import Dataset
@@ -71,6 +72,12 @@ class ElementHeader(NamedTuple):
         if self.tag in DELIMITERS or (self.length > MAX_READ_VALUE_BYTES and vr in _BULK_VRS):
             return Reading.PASS_OVER
         return Reading.CHARACTER_SETS if self.tag == SPECIFIC_CHARACTER_SET else None
+
+
+def element_header(tag: int, vr: str, length: int) -> bytes:
+    """What stands before a value in Explicit VR Little Endian; PS3.5 Section 7.1.2."""
+    start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
+    return start + (pack("<2xL", length) if vr in EXPLICIT_VR_LENGTH_32 else pack("<H", length))
 
 
 def raw_value(ds: Dataset, tag: int) -> bytes:

@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR, VR
 
-from imaging.dicom.data_element import ITEM, UNDEFINED_LENGTH, Element, raw_value
+from imaging.dicom.data_element import ITEM, UNDEFINED_LENGTH, Element, element_header, raw_value
 from imaging.dicom.json_model import PIXEL_REPRESENTATION, belongs, value_vr
 from imaging.dicom.json_value import CONVERSION_ERRORS
 from imaging.dicom.long_values import is_missing
@@ -77,12 +77,6 @@ def recoded(ds: Dataset, *, signed: bool = False) -> list[Recoded]:
 def size_of(pieces: Iterable[Recoded]) -> int:
     """How many bytes they are."""
     return sum(len(piece) if isinstance(piece, bytes) else piece.size_bytes for piece in pieces)
-
-
-def element_header(tag: int, vr: str, length: int) -> bytes:
-    """What stands before a value; PS3.5 Section 7.1.2."""
-    start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
-    return start + (pack("<2xL", length) if vr in EXPLICIT_VR_LENGTH_32 else pack("<H", length))
 
 
 def is_signed(ds: Dataset, *, otherwise: bool = False) -> bool:

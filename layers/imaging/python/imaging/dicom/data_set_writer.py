@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STR_VR, VR
 
-from imaging.dicom.data_element import ITEM, UNDEFINED_LENGTH
+from imaging.dicom.data_element import ITEM, UNDEFINED_LENGTH, element_header
 from imaging.dicom.encapsulation import BulkValue, Encapsulation, encapsulated
 from imaging.dicom.json_data_set import BulkReference, Elements, JsonDataSet, JsonElement
 from imaging.dicom.part10 import file_meta_information
@@ -111,7 +111,7 @@ class _Writer:
 
     def _bulk(self, element: JsonElement, value: BulkValue) -> None:
         if _encapsulation(element, self._bulk_values):
-            self._target.write(_header(element.tag, VR.OB.value, UNDEFINED_LENGTH))  # PS3.5 Section A.4: OB
+            self._target.write(element_header(element.tag, VR.OB.value, UNDEFINED_LENGTH))  # PS3.5 Section A.4: OB
             for piece in encapsulated(value):
                 self._target.write(piece)
             return
@@ -127,12 +127,7 @@ class _Writer:
             raise _TooLongError
         if vr not in EXPLICIT_VR_LENGTH_32 and length > _MAX_SHORT_LENGTH:
             vr = VR.UN.value  # PS3.5 Section 6.2.2
-        self._target.write(_header(element.tag, vr, length))
-
-
-def _header(tag: int, vr: str, length: int) -> bytes:
-    start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
-    return start + (pack("<2xL", length) if vr in EXPLICIT_VR_LENGTH_32 else pack("<H", length))
+        self._target.write(element_header(element.tag, vr, length))
 
 
 def _padding(vr: str, size_bytes: int) -> bytes:

@@ -1,5 +1,10 @@
 """Makes a native frame of the bytes that it is in; PS3.5 Sections 8.1.1 and 8.2."""
 
+from dataclasses import replace
+
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.pixel_layout import PixelLayout
 
 
@@ -26,6 +31,17 @@ def native_frame(layout: PixelLayout, number: int, content: bytes) -> bytes:
         return content[skipped // 8 : skipped // 8 + size_bytes]
     bits = int.from_bytes(content, "little") >> skipped & ((1 << layout.frame_bits) - 1)
     return bits.to_bytes(size_bytes, "little")
+
+
+def little_endian(content: bytes, description: PixelDescription) -> tuple[bytes, PixelDescription]:
+    """A native frame as it stands in Explicit VR Little Endian; PS3.5 Section 7.3.
+
+    Values of up to 8 bits are in their order already, see `native_frame`.
+    """
+    value_bytes = description.bits_allocated // 8
+    if description.transfer_syntax_uid == ExplicitVRBigEndian and value_bytes > 1:
+        content = swapped(content, value_bytes)
+    return content, replace(description, transfer_syntax_uid=str(ExplicitVRLittleEndian))
 
 
 def swapped(content: bytes, size_bytes: int) -> bytes:

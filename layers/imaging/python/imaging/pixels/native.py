@@ -1,10 +1,6 @@
 """Frames that are not compressed: only their byte order has to change; PS3.5 Section 7.3."""
 
-from dataclasses import replace
-
-from pydicom.uid import UID, ExplicitVRLittleEndian
-
-from imaging.dicom.native_frame import swapped
+from imaging.dicom.native_frame import little_endian
 from imaging.dicom.transfer_syntaxes import NATIVE
 from imaging.errors import Rejected, RejectReason
 from imaging.ports.pixels import Frame
@@ -15,16 +11,14 @@ def is_native(frame: Frame) -> bool:
     return frame.description.transfer_syntax_uid in NATIVE
 
 
-def little_endian(frame: Frame) -> Frame:
+def in_little_endian(frame: Frame) -> Frame:
     """An uncompressed frame as it stands in Explicit VR Little Endian.
 
-    Values of up to 8 bits are taken as they are: where they stand in words
-    (VR OW, big endian), the frame's content is their bytes in order already.
+    Raises
+    ------
+    Rejected
+        `NOT_ACCEPTABLE` if it ends inside a value.
     """
-    description = replace(frame.description, transfer_syntax_uid=str(ExplicitVRLittleEndian))
-    value_bytes = frame.description.bits_allocated // 8
-    if UID(frame.description.transfer_syntax_uid).is_little_endian or value_bytes <= 1:
-        return Frame(frame.content, description)
-    if len(frame.content) % value_bytes:
+    if len(frame.content) % max(frame.description.bits_allocated // 8, 1):
         raise Rejected(RejectReason.NOT_ACCEPTABLE, "The pixels end inside a value; take the stored form.")
-    return Frame(swapped(frame.content, value_bytes), description)
+    return Frame(*little_endian(frame.content, frame.description))

@@ -13,7 +13,7 @@ from imaging.dicom.rendering_header import frame_header
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.pixels import wire
 from imaging.pixels.header_task import packed_header
-from imaging.pixels.native import is_native, little_endian
+from imaging.pixels.native import in_little_endian, is_native
 from imaging.pixels.worker_process import WorkerGone, WorkerLost, WorkerProcess
 from imaging.ports.pixels import Frame, Rendering
 
@@ -73,7 +73,7 @@ class WorkerPool:
 
     def decoded(self, frame: Frame) -> Frame:
         """See `imaging.ports.pixels.PixelWorker`; what is not compressed takes no worker."""
-        return little_endian(frame) if is_native(frame) else self._frame({"task": "decode"}, frame)
+        return in_little_endian(frame) if is_native(frame) else self._frame({"task": "decode"}, frame)
 
     def encoded(self, frame: Frame, transfer_syntax_uid: str) -> Frame:
         """See `imaging.ports.pixels.PixelWorker`."""

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
-
-from imaging.dicom.native_frame import swapped
+from imaging.dicom.native_frame import little_endian
 from imaging.dicom.pixel_description import PIXEL_DATA, PixelDescription
 from imaging.dicom.transfer_syntaxes import DECODABLE, ENCODABLE, NATIVE
 from imaging.model.instance import Instance
@@ -78,9 +75,7 @@ class RetrieveFrames:
         )
 
     def _encoded(self, frame: Frame, transfer_syntax_uid: str) -> Frame:
-        is_native = frame.description.transfer_syntax_uid in NATIVE
-        uncompressed = little_endian(frame) if is_native else self._worker.decoded(frame)
-        return self._worker.encoded(uncompressed, transfer_syntax_uid)
+        return self._worker.encoded(self._worker.decoded(frame), transfer_syntax_uid)
 
     def _worked_on(
         self, frames: Generator[Frame, None, None], work: Callable[[Frame], Frame]
@@ -91,18 +86,10 @@ class RetrieveFrames:
                 yield from done
 
 
-def little_endian(frame: Frame) -> Frame:
-    """A native frame as it is in Explicit VR Little Endian."""
-    description, content = frame.description, frame.content
-    if description.transfer_syntax_uid == ExplicitVRBigEndian and description.bits_allocated > 8:
-        content = swapped(content, description.bits_allocated // 8)
-    return Frame(content, replace(description, transfer_syntax_uid=str(ExplicitVRLittleEndian)))
-
-
 def _in_little_endian(frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
     with closing(frames):
         for frame in frames:
-            yield little_endian(frame)
+            yield Frame(*little_endian(frame.content, frame.description))
 
 
 def _held_bytes(frame: Frame) -> int:

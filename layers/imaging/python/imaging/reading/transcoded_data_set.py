@@ -7,7 +7,8 @@ from functools import partial
 from pydicom import Dataset
 
 from imaging.dicom.byte_source import ByteSource
-from imaging.dicom.data_set_recoding import LongValue, Recoded, element_header, is_signed, recoded
+from imaging.dicom.data_element import element_header
+from imaging.dicom.data_set_recoding import LongValue, Recoded, is_signed, recoded
 from imaging.dicom.header import Header, open_instance
 from imaging.dicom.json_model import character_sets
 from imaging.dicom.native_frame import swapped

@@ -5,8 +5,8 @@ from contextlib import closing
 from functools import partial
 from struct import pack
 
-from imaging.dicom.data_element import SEQUENCE_DELIMITATION, UNDEFINED_LENGTH
-from imaging.dicom.data_set_recoding import MAX_LENGTH, element_header
+from imaging.dicom.data_element import SEQUENCE_DELIMITATION, UNDEFINED_LENGTH, element_header
+from imaging.dicom.data_set_recoding import MAX_LENGTH
 from imaging.dicom.encapsulation import ITEM_BYTES
 from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.pixel_redescription import native_vr
