@@ -5,8 +5,16 @@ from contextlib import closing
 from http import HTTPStatus
 
 from imaging.dicomweb.message import Request, Response
-from imaging.dicomweb.stream import Pieces, Stream, gathered
+from imaging.dicomweb.stream import Pieces, Stream, gathered, zipped
 from imaging.errors import Rejected, RejectReason
+
+
+def compressed(request: Request, headers: dict[str, str], pieces: Pieces) -> Pieces:
+    """The pieces as the client takes them, and the header that says so."""
+    if not request.accepts_gzip:
+        return pieces
+    headers["Content-Encoding"] = "gzip"
+    return zipped(pieces)
 
 
 def body_response(

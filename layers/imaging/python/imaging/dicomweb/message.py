@@ -3,19 +3,15 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
-from imaging.dicomweb.stream import Pieces, Stream, gathered, zipped
-from imaging.errors import Rejected, RejectReason
+from imaging.dicomweb.stream import Stream
 
 # Lambda answers with 6 MB at most, in which the body is base64 (4 characters for 3 bytes) between
 # the status and the headers; 100 KB are left for those: (6,000,000 - 100,000) * 3 / 4.
 MAX_BODY_BYTES = 4_425_000
 
-_GZIP_FROM_BYTES = 16 * 1024
 _GZIP_ACCEPTED = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 
 
@@ -78,56 +74,6 @@ class Response:
 def json_bytes(content: Any) -> bytes:  # noqa: ANN401 - anything JSON can say
     """JSON as we send it: UTF-8, nothing escaped that need not be, no blanks."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def json_response(
-    request: Request,
-    media_type: str,
-    content: bytes | Pieces,
-    headers: Mapping[str, str],
-    *,
-    narrower: str,
-    max_body_bytes: int | None = MAX_BODY_BYTES,
-) -> Response:
-    """JSON, compressed for clients that can read that.
-
-    Parameters
-    ----------
-    content
-        Whole, or in pieces; a response without a limit sends pieces as a stream.
-    narrower
-        How to ask for less, the end of a sentence.
-    max_body_bytes
-        What the process that answers can send; None: anything.
-
-    Raises
-    ------
-    Rejected
-        `TOO_LARGE` if it is over `max_body_bytes` even so.
-    """
-    headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding", **headers}
-    content = (piece for piece in (content,)) if isinstance(content, bytes) else content
-    stream = Stream(content, at_least=_GZIP_FROM_BYTES)
-    if len(stream.first) < _GZIP_FROM_BYTES:  # that is all of it
-        return Response(HTTPStatus.OK, headers, stream.first)
-    if request.accepts_gzip:
-        headers["Content-Encoding"] = "gzip"
-        stream = Stream(zipped(stream))
-    if max_body_bytes is None and not request.is_head:
-        return Response(HTTPStatus.OK, headers, stream=Stream(gathered(stream)))
-    if max_body_bytes is None:
-        stream.close()
-        return Response(HTTPStatus.OK, headers)
-    body = bytearray()
-    with closing(stream):
-        for piece in stream:
-            body += piece
-            if len(body) > max_body_bytes:
-                compress = "" if request.accepts_gzip else "send Accept-Encoding: gzip, or "
-                raise Rejected(
-                    RejectReason.TOO_LARGE, f"The answer is over {max_body_bytes} bytes; {compress}{narrower}."
-                )
-    return Response(HTTPStatus.OK, headers, bytes(body))
 
 
 def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

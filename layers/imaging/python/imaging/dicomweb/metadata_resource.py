@@ -1,9 +1,10 @@
 """Metadata on its way out, PS3.18 Section 10.4.1.1.2: DICOM JSON, or the Native DICOM Model in XML."""
 
-from imaging.dicomweb.body_response import body_response
+from imaging.dicomweb.body_response import body_response, compressed
 from imaging.dicomweb.conditions import precondition_response, weak
+from imaging.dicomweb.json_response import json_response
 from imaging.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, acceptable
-from imaging.dicomweb.message import Request, Response, json_response
+from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.metadata_response import metadata_array
 from imaging.dicomweb.multipart_body import Boundary, multipart
 from imaging.dicomweb.native_model_response import metadata_parts
@@ -49,10 +50,6 @@ class MetadataResource:
                 max_body_bytes=self._max_body_bytes,
             )
         boundary = Boundary()
-        return body_response(
-            request,
-            {"Content-Type": boundary.content_type(DICOM_XML), "Vary": "Accept", "ETag": tag},
-            multipart(boundary, metadata_parts(space, found.runs(), self._links)),
-            narrower=_NARROWER,
-            max_body_bytes=self._max_body_bytes,
-        )
+        headers = {"Content-Type": boundary.content_type(DICOM_XML), "Vary": "Accept, Accept-Encoding", "ETag": tag}
+        body = compressed(request, headers, multipart(boundary, metadata_parts(space, found.runs(), self._links)))
+        return body_response(request, headers, body, narrower=_NARROWER, max_body_bytes=self._max_body_bytes)

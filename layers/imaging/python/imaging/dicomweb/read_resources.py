@@ -8,8 +8,9 @@ from http import HTTPStatus
 from imaging.dicomweb.bulk_data_response import BulkDataResponse
 from imaging.dicomweb.capabilities import WADL, capabilities_description
 from imaging.dicomweb.frames_response import FramesResponse, frame_numbers
+from imaging.dicomweb.json_response import json_response
 from imaging.dicomweb.media_types import DICOM, JSON, OCTET_STREAM, ZIP, Offer, acceptable, choose
-from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response, json_bytes, json_response
+from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response, json_bytes
 from imaging.dicomweb.metadata_resource import MetadataResource
 from imaging.dicomweb.path import INSTANCE, SERIES, STUDY, Names, target_of
 from imaging.dicomweb.rendered_response import RenderedResponse

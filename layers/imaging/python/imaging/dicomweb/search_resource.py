@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
+from imaging.dicomweb.json_response import json_response
 from imaging.dicomweb.media_types import DICOM_JSON, JSON, choose
-from imaging.dicomweb.message import Request, Response, json_bytes, json_response
+from imaging.dicomweb.message import Request, Response, json_bytes
 from imaging.dicomweb.path import Names, criteria_of
 from imaging.dicomweb.query import parse_query
 from imaging.dicomweb.search_response import Wanted, search_result
