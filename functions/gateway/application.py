@@ -1,7 +1,6 @@
 """The gateway's requests: translated, answered by the use cases that the functions call too, translated back."""
 
 import re
-from dataclasses import replace
 
 import anyio
 from anyio import to_thread
@@ -18,25 +17,24 @@ from functions.gateway.response_body import StreamedResponse
 from imaging.bootstrap import Gateway
 from imaging.dicomweb import message
 from imaging.dicomweb.message import error_response
-from imaging.dicomweb.stream import Stream
-from imaging.errors import Unavailable, nameless
+from imaging.errors import nameless
 
 STORES_AT_A_TIME = 32
 READS_AT_A_TIME = 64
 PICTURES_AT_A_TIME = 32
-"""Threads of their own: slow senders hold up no reader, and who waits for work on pixels holds up no other."""
+DESCRIPTIONS_AT_A_TIME = 32
+"""Threads of their own: slow senders hold up no reader, and neither whole studies nor pictures, which may wait for
+work on pixels, hold up who looks for one."""
 
-SENT_WHOLE_BYTES = 1024 * 1024
-"""A body is a stream from here on."""
-
-_PICTURES = re.compile(r"/(frames/[^/]+|rendered|thumbnail|wado)/?$")
+_PICTURES = re.compile(r"/(frames/[^/]+|rendered|thumbnail|wado|pixeldata|bulkdata(/.*)?)/?$")
+_DESCRIPTIONS = re.compile(r"/(studies|series|instances|metadata|revisions(/[^/]+)?)/?$")
 
 
 def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STORES_AT_A_TIME) -> Starlette:
     """Make the application."""
     journal = Journal(logger)
     storing, reading = anyio.CapacityLimiter(stores_at_a_time), anyio.CapacityLimiter(READS_AT_A_TIME)
-    drawing = anyio.CapacityLimiter(PICTURES_AT_A_TIME)
+    drawing, describing = anyio.CapacityLimiter(PICTURES_AT_A_TIME), anyio.CapacityLimiter(DESCRIPTIONS_AT_A_TIME)
 
     async def health(_: Request) -> Response:
         return Response('{"status": "ok"}', media_type="application/json")
@@ -70,12 +68,9 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         return answer.response
 
     async def read(asked: message.Request) -> message.Response:
-        answer = await to_thread.run_sync(begun, asked, limiter=threads_of(asked))
+        answer = await to_thread.run_sync(gateway.read, asked, limiter=threads_of(asked))
         journal.read(answer)
         return answer
-
-    def begun(asked: message.Request) -> message.Response:
-        return whole_if_small(gateway.read(asked))
 
     async def not_served(request: Request, refused: Exception) -> Response:
         asked, status = request_of(request), refused.status_code if isinstance(refused, HTTPException) else 500
@@ -86,7 +81,9 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         logger.error("failed", extra=nameless(failure))
 
     def threads_of(asked: message.Request) -> anyio.CapacityLimiter:
-        return drawing if _PICTURES.search(asked.path) else reading
+        if _PICTURES.search(asked.path):
+            return drawing
+        return describing if _DESCRIPTIONS.search(asked.path) else reading
 
     def to_send(answer: message.Response, threads: anyio.CapacityLimiter) -> Response:
         if answer.stream:
@@ -103,27 +100,6 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         ],
         exception_handlers={HTTPException: not_served},
     )
-
-
-def whole_if_small(answer: message.Response) -> message.Response:
-    """The answer without a stream, if that holds little: each piece of one costs two changes of thread."""
-    if answer.stream is None:
-        return answer
-    try:
-        begun = Stream(answer.stream, at_least=SENT_WHOLE_BYTES)
-    except Unavailable:
-        answer.stream.close()
-        return error_response(
-            503, "A part of this service did not answer; ask again in a moment.", {"Retry-After": "1"}
-        )
-    except Exception:
-        answer.stream.close()
-        raise
-    if len(begun.first) >= SENT_WHOLE_BYTES:
-        return replace(answer, stream=begun)
-    whole = replace(answer, body=begun.first, stream=None)
-    begun.close()
-    return whole
 
 
 def request_of(request: Request) -> message.Request:

@@ -15,9 +15,10 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import JPEG2000, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from imaging.aws.dynamodb_table import ManifestTable
-from imaging.dicomweb.message import Response
+from imaging.dicomweb.message import Request, Response
 from imaging.model.identifiers import InstanceKey
 from tests.archive import Archive, parts
+from tests.instances import part10_instance
 from tests.manifest_table import create_manifest_table
 
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -151,6 +152,8 @@ class TestInstances:
         response = archive.get(f"studies/{study}", accept=f"{DICOM_PARTS}; transfer-syntax={RLELossless}")
         assert response.status == 206
         assert len(parts(response)) == 1
+        zipped = archive.get(f"studies/{study}", accept=f"application/zip; transfer-syntax={RLELossless}")
+        assert zipped.status == 206
 
     def test_come_as_files_of_a_zip(self, archive: Archive, stored: Stored) -> None:
         _, path = stored(CT)
@@ -237,6 +240,22 @@ class TestFrames:
         _, path = stored(PLAN)
         assert archive.get(f"{path}/frames/1").status == 406
 
+    def test_in_parts_are_another_representation_than_one_alone(self, archive: Archive, stored: Stored) -> None:
+        _, path = stored(FRAMES)
+        alone = archive.get(f"{path}/frames/1", accept="application/octet-stream").headers["ETag"]
+        in_parts = archive.get(f"{path}/frames/1,2,3", accept=OCTET_STREAMS).headers["ETag"]
+        assert archive.get(f"{path}/frames/1", accept=OCTET_STREAMS, if_none_match=alone).status == 200
+        assert archive.get(f"{path}/frames/1,2,3", accept=OCTET_STREAMS, if_none_match=in_parts).status == 304
+        assert archive.get(f"{path}/frames/1,2,3", accept=OCTET_STREAMS, if_match=in_parts).status == 412  # it is weak
+        assert archive.get(f"{path}/frames/99", if_none_match="*").status == 404
+
+    def test_that_break_off_are_no_success(self, archive: Archive) -> None:
+        key = archive.key(*(f"2.25.{uuid4().int}" for _ in range(3)))
+        archive.send_file(part10_instance(key, Rows=400, Columns=400, NumberOfFrames=2, PixelData=bytes(400 * 400 * 2)))
+        read = archive.reading(None)
+        path = f"/spaces/{archive.space}/{path_of(key)}/frames/1,2"
+        assert read(Request(path)).status in (404, 406)
+
 
 class TestBulkData:
     def test_of_metadata_resolves(self, archive: Archive, stored: Stored) -> None:
@@ -273,6 +292,15 @@ class TestBulkData:
     def test_asked_as_the_old_form_of_an_instance_is_the_same(self, archive: Archive, stored: Stored) -> None:
         ds, path = stored(FRAMES)
         assert ds.PixelData in [content for _, content in parts(archive.get(path, accept=OCTET_STREAMS))]
+
+    def test_of_a_document_has_its_own_type(self, archive: Archive) -> None:
+        key = archive.key(*(f"2.25.{uuid4().int}" for _ in range(3)))
+        document = b"%PDF-1.7 " * 1_000
+        archive.send_file(
+            part10_instance(key, EncapsulatedDocument=document, MIMETypeOfEncapsulatedDocument="application/pdf")
+        )
+        response = archive.get(f"{path_of(key)}/bulkdata/00420011", accept="application/pdf")
+        assert (response.headers["Content-Type"], response.body) == ("application/pdf", document)
 
     def test_of_what_has_none_is_404(self, archive: Archive, stored: Stored) -> None:
         _, path = stored(PLAN)
@@ -326,6 +354,11 @@ class TestPictures:
         shown = picture(archive.get(f"{level(path)}/thumbnail"))
         assert shown.format == "JPEG"
         assert max(shown.size) <= 200
+
+    def test_that_are_thumbnails_show_one_frame(self, archive: Archive, stored: Stored) -> None:
+        _, path = stored(FRAMES)
+        assert archive.get(f"{path}/frames/2,3/thumbnail").status == 400
+        assert archive.get(f"{path}/frames/99/thumbnail").status == 404
 
     @pytest.mark.parametrize("resource", ["rendered", "thumbnail"])
     def test_of_what_is_no_image_are_refused(self, archive: Archive, stored: Stored, resource: str) -> None:

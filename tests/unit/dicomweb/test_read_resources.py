@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.dicom.native_model import read_native_model
+from imaging.dicomweb import body_response
 from imaging.dicomweb.media_types import DICOM_XML
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
 from imaging.errors import Unavailable
@@ -381,6 +382,7 @@ class TestWithoutALimit:
         archive.store("1", "1.2", "1.2.99", EncapsulatedDocument=bytes(8192), ImageComments="x" * 20_000)
         monkeypatch.setattr(retrieve_metadata, "MAX_PIECE_BYTES", 100)
         monkeypatch.setattr(json_array, "MAX_RUN_CHARACTERS", 3000)
+        monkeypatch.setattr(body_response, "SENT_WHOLE_BYTES", 1)
         for _ in ("unfinished", "finished"):
             for path in TestMetadata.PATHS[:2]:
                 whole = archive.get(f"{path}/metadata")
@@ -401,7 +403,10 @@ class TestWithoutALimit:
         assert stored in b"".join(response.stream)
         assert without_limit(archive, "studies/1", method="HEAD").stream is None
 
-    def test_metadata_that_lost_an_object_fails_before_it_begins_or_cuts_the_body(self, archive: Archive) -> None:
+    def test_metadata_that_lost_an_object_fails_before_it_begins_or_cuts_the_body(
+        self, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(body_response, "SENT_WHOLE_BYTES", 1)
         keys = [archive.key("1", "1.1", f"1.1.{number}") for number in range(99)]
         archive.put_all(keys, ImageComments="x" * 5000)
         archive.store("1", "1.2", "1.2.1", ImageComments=" ".join(uuid4().hex for _ in range(500)))

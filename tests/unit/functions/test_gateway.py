@@ -18,8 +18,9 @@ import uvicorn
 from aws_lambda_powertools import Logger
 
 from functions.gateway import request_body
-from functions.gateway.application import PICTURES_AT_A_TIME, READS_AT_A_TIME, SENT_WHOLE_BYTES, application
+from functions.gateway.application import PICTURES_AT_A_TIME, READS_AT_A_TIME, application
 from imaging.bootstrap import Gateway
+from imaging.dicomweb.body_response import SENT_WHOLE_BYTES, whole_if_small
 from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.store_resource import StoreResource
@@ -56,7 +57,8 @@ class Reading:
             return Response(404, {"Content-Type": "application/json", "X-Kept": "yes"}, b'{"error": "None."}')
         if request.is_head:
             return Response(200, {"Content-Length": "6000000"})
-        return Response(200, {"Content-Type": "application/dicom"}, stream=Stream(self._pieces(request)))
+        stream = Stream(self._pieces(request))
+        return whole_if_small(Response(200, {"Content-Type": "application/dicom"}, stream=stream))
 
     def _pieces(self, request: Request) -> Generator[bytes, None, None]:
         try:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from http import HTTPStatus
 
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.stream import Pieces, Stream, gathered, zipped
 from imaging.errors import Rejected, RejectReason
+
+SENT_WHOLE_BYTES = 1024 * 1024
+"""A body is a stream from here on."""
 
 
 def compressed(request: Request, headers: dict[str, str], pieces: Pieces) -> Pieces:
@@ -53,3 +57,27 @@ def body_response(
             if len(body) > max_body_bytes:
                 raise Rejected(RejectReason.TOO_LARGE, f"The answer is over {max_body_bytes} bytes; {narrower}.")
     return Response(status, headers, bytes(body))
+
+
+def whole_if_small(response: Response) -> Response:
+    """The response without a stream, if that holds little: what fails in it still becomes a status.
+
+    And each piece of a stream costs two changes of thread.
+
+    Raises
+    ------
+    Rejected, Unavailable
+        As the stream does; it is closed.
+    """
+    if response.stream is None:
+        return response
+    try:
+        begun = Stream(response.stream, at_least=SENT_WHOLE_BYTES)
+    except BaseException:
+        response.stream.close()
+        raise
+    if len(begun.first) >= SENT_WHOLE_BYTES:
+        return replace(response, stream=begun)
+    whole = replace(response, body=begun.first, stream=None)
+    begun.close()
+    return whole

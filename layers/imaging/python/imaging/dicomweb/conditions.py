@@ -1,5 +1,6 @@
 """Conditional and partial requests of one instance; RFC 9110 Sections 13 and 14."""
 
+import hashlib
 import re
 from http import HTTPStatus
 
@@ -21,21 +22,33 @@ def entity_tag(instance: Instance, representation: str = "") -> str:
     return f'"{instance.version_id}{"-" if representation else ""}{representation}"'
 
 
+def digest(*asked: object) -> str:
+    """What was asked for, short enough for a tag, and without what a tag cannot hold."""
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+
+
 def weak(version: str) -> str:
     """A weak validator: what it stands for says the same, its bytes may differ; Section 8.8.3."""
     return f'W/"{version}"'
 
 
-def precondition_response(request: Request, tag: str) -> Response | None:
-    """The answer if `If-Match` or `If-None-Match` forbid to send the instance, Section 13.2.2."""
+def precondition_response(request: Request, tag: str, *, vary: str = "Accept") -> Response | None:
+    """The answer if `If-Match` or `If-None-Match` forbid to send what has the tag, Section 13.2.2.
+
+    Parameters
+    ----------
+    vary
+        As the answer itself would have it, Section 15.4.5.
+    """
     asked = request.headers
-    if "if-match" in asked and not _names(asked["if-match"], tag):
+    strong = "" if tag.startswith("W/") else tag  # Section 13.1.1
+    if "if-match" in asked and not _names(asked["if-match"], strong):
         return error_response(
-            HTTPStatus.PRECONDITION_FAILED, "The instance is another version than If-Match names; leave the header out."
+            HTTPStatus.PRECONDITION_FAILED, "This is another version than If-Match names; leave the header out."
         )
     weakly = tag.removeprefix("W/")  # Section 13.1.2
     if "if-none-match" in asked and _names(asked["if-none-match"].replace("W/", ""), weakly):
-        return Response(HTTPStatus.NOT_MODIFIED, {"ETag": tag, "Vary": "Accept"})
+        return Response(HTTPStatus.NOT_MODIFIED, {"ETag": tag, "Vary": vary})
     return None
 
 
@@ -66,4 +79,5 @@ def _position(digits: str) -> int:
 
 
 def _names(condition: str, tag: str) -> bool:
-    return condition.strip() == "*" or tag in (one.strip() for one in condition.split(","))
+    named = (one.strip() for one in condition.split(","))  # none of our tags has a comma
+    return condition.strip() == "*" or (bool(tag) and tag in named)

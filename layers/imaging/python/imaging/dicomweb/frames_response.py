@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.transfer_syntaxes import NATIVE
 from imaging.dicomweb.body_response import body_response
-from imaging.dicomweb.conditions import entity_tag, precondition_response
+from imaging.dicomweb.conditions import digest, entity_tag, precondition_response, weak
 from imaging.dicomweb.media_types import ANY_TRANSFER_SYNTAX, OCTET_STREAM, Form, Offer, acceptable, not_acceptable
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.multipart_body import BodyPart, Boundary, multipart
@@ -64,20 +64,14 @@ class FramesResponse:
         """
         description = self._retrieve.description(instance)
         form, syntax = self._chosen(request, description, is_single=len(numbers) == 1)
-        tag = entity_tag(instance, f"{syntax}.{','.join(map(str, numbers))}")
-        if forbidden := precondition_response(request, tag):
-            return forbidden
-        frames = self._frames(instance, description, numbers, syntax)
+        frames = self._frames(instance, description, numbers, syntax)  # refuses a number that there is not
         media_type = f"{form.offer.media_type}; transfer-syntax={syntax}"
         if form.offer.is_multipart:
-            boundary = Boundary()
-            headers = {"Content-Type": boundary.content_type(form.offer.media_type), "Vary": "Accept", "ETag": tag}
-            address = self._links.instance(instance.key)
-            parts = _parts(frames, (f"{address}/frames/{number}" for number in numbers), media_type)
-            return body_response(
-                request, headers, multipart(boundary, parts), narrower=_NARROWER, max_body_bytes=self._max_body_bytes
-            )
+            return self._in_parts(request, instance, numbers, frames, media_type)
+        tag = entity_tag(instance, f"{syntax}.{numbers[0]}")
         with closing(frames):
+            if forbidden := precondition_response(request, tag):
+                return forbidden
             frame = next(frames)
         return single_body_response(
             request,
@@ -86,6 +80,27 @@ class FramesResponse:
             tag,
             narrower="deploy the gateway, or fetch the whole instance, which is redirected to the bucket",
             max_body_bytes=self._max_body_bytes,
+        )
+
+    def _in_parts(
+        self,
+        request: Request,
+        instance: Instance,
+        numbers: Sequence[int],
+        frames: Generator[Frame, None, None],
+        media_type: str,
+    ) -> Response:
+        tag = weak(f"{instance.version_id}-{digest(numbers, media_type)}")  # the boundary is another each time
+        if forbidden := precondition_response(request, tag):
+            frames.close()
+            return forbidden
+        boundary = Boundary()
+        own_type = media_type.partition(";")[0]
+        headers = {"Content-Type": boundary.content_type(own_type), "Vary": "Accept", "ETag": tag}
+        address = self._links.instance(instance.key)
+        parts = _parts(frames, (f"{address}/frames/{number}" for number in numbers), media_type)
+        return body_response(
+            request, headers, multipart(boundary, parts), narrower=_NARROWER, max_body_bytes=self._max_body_bytes
         )
 
     def _chosen(self, request: Request, description: PixelDescription, *, is_single: bool) -> tuple[Form, str]:

@@ -13,6 +13,7 @@ from imaging.reading.retrieve_metadata import RetrieveMetadata
 from imaging.reading.target import Target
 
 _OFFERS = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, is_multipart=True))
+_VARY = "Accept, Accept-Encoding"
 _NARROWER = "retrieve it by series or by instance"
 
 
@@ -37,7 +38,7 @@ class MetadataResource:
         media_type = acceptable(request.accept, _OFFERS)[0].offer.media_type
         found = self._retrieve.find(target)
         tag = weak(f"{found.version}-{media_type}")  # compressed or not, it says the same
-        if forbidden := precondition_response(request, tag):
+        if forbidden := precondition_response(request, tag, vary=_VARY):
             return forbidden
         space = target.study.space
         if media_type != DICOM_XML:
@@ -50,6 +51,6 @@ class MetadataResource:
                 max_body_bytes=self._max_body_bytes,
             )
         boundary = Boundary()
-        headers = {"Content-Type": boundary.content_type(DICOM_XML), "Vary": "Accept, Accept-Encoding", "ETag": tag}
+        headers = {"Content-Type": boundary.content_type(DICOM_XML), "Vary": _VARY, "ETag": tag}
         body = compressed(request, headers, multipart(boundary, metadata_parts(space, found.runs(), self._links)))
         return body_response(request, headers, body, narrower=_NARROWER, max_body_bytes=self._max_body_bytes)

@@ -10,9 +10,8 @@ from imaging.ports.catalogue import QueryTags
 from imaging.reading.criteria import Asked, criteria_from
 from imaging.reading.matching import ExtendedMatching, Matcher
 from imaging.reading.moment import zone_minutes
+from imaging.reading.query import MAX_OFFSET
 from imaging.reading.query_keys import TIMEZONE_OFFSET_FROM_UTC, Level, key_of
-
-MAX_OFFSET = 100_000  # that many keys are read to get there; a range of dates gets there for nothing, `after` too
 
 _NUMBER = re.compile(r"[0-9]{1,9}\Z")
 _ZONE = ("timezoneoffsetfromutc", TIMEZONE_OFFSET_FROM_UTC)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 
+from imaging.dicomweb.all_bulk_data_response import AllBulkDataResponse
+from imaging.dicomweb.body_response import whole_if_small
 from imaging.dicomweb.bulk_data_response import BulkDataResponse
 from imaging.dicomweb.capabilities import WADL, capabilities_description
 from imaging.dicomweb.frames_response import FramesResponse, frame_numbers
@@ -71,7 +73,8 @@ class ReadResources:
         self._retrieve_response = RetrieveResponse(retrieve, encode, links, max_body_bytes)
         self._metadata = MetadataResource(metadata, links, max_body_bytes)
         self._frames_response = FramesResponse(frames, links, max_body_bytes)
-        self._bulk_data = BulkDataResponse(bulk_data, frames, metadata, retrieve, links, max_body_bytes)
+        self._bulk_data_response = BulkDataResponse(bulk_data, frames, links, max_body_bytes)
+        self._all_bulk_data = AllBulkDataResponse(bulk_data, frames, metadata, retrieve, links, max_body_bytes)
         self._rendered = RenderedResponse(render, links, max_body_bytes)
         self._wado_uri = WadoUri(retrieve, self._retrieve_response, render, self._rendered)
         self._json = partial(json_response, max_body_bytes=max_body_bytes)
@@ -95,8 +98,8 @@ class ReadResources:
             routes |= {
                 level: self._retrieve,
                 f"{level}/metadata": _of_target(self._metadata),
-                f"{level}/bulkdata": _of_target(self._bulk_data.all),
-                f"{level}/pixeldata": _of_target(self._bulk_data.pixels),
+                f"{level}/bulkdata": _of_target(self._all_bulk_data.values),
+                f"{level}/pixeldata": _of_target(self._all_bulk_data.pixels),
                 f"{level}/rendered": _of_target(self._rendered.target),
                 f"{level}/thumbnail": _of_target(self._rendered.thumbnail),
             }
@@ -105,7 +108,7 @@ class ReadResources:
     def __call__(self, request: Request) -> Response:
         """Answer one request; what is wrong with it becomes a status and a sentence."""
         try:
-            return self._capabilities(request) if request.method == "OPTIONS" else self._answer(request)
+            return self._capabilities(request) if request.method == "OPTIONS" else whole_if_small(self._answer(request))
         except Rejected as rejected:
             return error_response(http_status(rejected.reason), str(rejected))
         except Unavailable:
@@ -123,18 +126,24 @@ class ReadResources:
         )
 
     def _capabilities(self, request: Request) -> Response:
-        """What the space can do, whichever of its resources is asked; PS3.18 Section 8.9."""
-        space = space_named(self._spaces, request.path.removeprefix("/spaces/").partition("/")[0])
+        """What a space can do, whichever of its resources is asked; PS3.18 Section 8.9.
+
+        It does not tell whether there is such a space: where preflights go
+        unsigned, so does this.
+        """
+        space = request.path.removeprefix("/spaces/").partition("/")[0]
+        if not re.fullmatch("[a-z0-9-]{1,63}", space):
+            raise Rejected(RejectReason.NO_SUCH_SPACE, "There is no such storage space.")
         media_type = choose(request.accept, (WADL, "application/xml"))
         headers = {"Content-Type": media_type, "Vary": "Accept", "Allow": "GET, HEAD, POST, DELETE, OPTIONS"}
-        return Response(HTTPStatus.OK, headers, capabilities_description(self._links.space(space.name)))
+        return Response(HTTPStatus.OK, headers, capabilities_description(self._links.space(space)))
 
     def _retrieve(self, request: Request, names: Names) -> Response:
         target = target_of(names)
         offers = [Offer(DICOM, is_multipart=True), Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True)]
         forms = acceptable(request.accept, [*offers, Offer(DICOM)] if target.instance else offers)
         if forms[0].offer.media_type == OCTET_STREAM:  # PS3.18 Section 10.4.4 Note 2: the same as its bulk data
-            return self._bulk_data.all(request, target)
+            return self._all_bulk_data.values(request, target)
         forms = [form for form in forms if form.offer.media_type != OCTET_STREAM]
         return self._retrieve_response(request, self._find(target), forms)
 
@@ -146,10 +155,13 @@ class ReadResources:
         return self._rendered.frames(request, target_of(names), frame_numbers(names["frames"]))
 
     def _thumbnail_of_frame(self, request: Request, names: Names) -> Response:
-        return self._rendered.thumbnail(request, target_of(names), frame_numbers(names["frames"])[0])
+        numbers = frame_numbers(names["frames"])
+        if len(numbers) > 1:
+            raise Rejected(RejectReason.MALFORMED_REQUEST, "A thumbnail shows one frame; name one.")
+        return self._rendered.thumbnail(request, target_of(names), numbers[0])
 
     def _value(self, request: Request, names: Names) -> Response:
-        return self._bulk_data.value(request, self._find(target_of(names))[0], names["path"].rstrip("/"))
+        return self._bulk_data_response(request, self._find(target_of(names))[0], names["path"].rstrip("/"))
 
     def _history(self, request: Request, names: Names) -> Response:
         media_type = choose(request.accept, (JSON,))

@@ -1,16 +1,17 @@
 """Pictures on their way out: rendered resources and thumbnails, PS3.18 Sections 10.4.1.1.3 and 10.4.1.1.4."""
 
-import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from imaging.dicomweb.body_response import body_response
-from imaging.dicomweb.conditions import precondition_response, weak
+from imaging.dicomweb.conditions import digest, precondition_response, weak
+from imaging.dicomweb.frames_response import MAX_FRAMES
 from imaging.dicomweb.media_types import GIF, JPEG, PNG, Form, Offer, acceptable
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.multipart_body import BodyPart, Boundary, multipart
 from imaging.dicomweb.rendering_parameters import ignored_parameters, rendering_of, thumbnail_of
 from imaging.dicomweb.single_body import single_body_response
+from imaging.errors import Rejected, RejectReason
 from imaging.model.instance import Instance
 from imaging.model.links import Links
 from imaging.ports.pixels import Rendering
@@ -83,17 +84,18 @@ class RenderedResponse:
     def picture(self, request: Request, form: Form, instance: Instance, numbers: Sequence[int]) -> Response:
         """Frames of one instance in a form; see `frames`."""
         rendering = self._rendering(request, form)
-        if form.offer.is_multipart:
-            return self._in_parts(request, [Picture(instance, (number,)) for number in numbers], rendering)
-        return self.alone(request, Picture(instance, tuple(numbers)), rendering)
+        if not form.offer.is_multipart:
+            return self.alone(request, Picture(instance, numbers), rendering)
+        if len(numbers) > MAX_FRAMES:
+            raise Rejected(RejectReason.TOO_LARGE, f"The image has over {MAX_FRAMES} frames; ask for some of them.")
+        return self._in_parts(request, [Picture(instance, (number,)) for number in numbers], rendering)
 
     def _rendering(self, request: Request, form: Form) -> Rendering:
         return rendering_of(request, form.offer.media_type)
 
     def alone(self, request: Request, picture: Picture, rendering: Rendering) -> Response:
         """One picture in one part."""
-        asked = hashlib.sha256(repr((picture.numbers, rendering)).encode()).hexdigest()[:16]
-        tag = weak(f"{picture.instance.version_id}-{asked}")
+        tag = weak(f"{picture.instance.version_id}-{digest(picture.numbers, rendering)}")
         if forbidden := precondition_response(request, tag):
             return forbidden
         return single_body_response(

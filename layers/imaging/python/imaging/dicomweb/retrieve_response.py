@@ -71,11 +71,11 @@ class RetrieveResponse:
         """
         choices = self._choices(instances, forms)
         choice = choices[0]
+        status = HTTPStatus.OK if len(choice.encodings) == len(instances) else HTTPStatus.PARTIAL_CONTENT
         if choice.offer.media_type == ZIP:
-            return self._zipped(request, choice)
+            return self._zipped(request, choice, status)
         if not choice.offer.is_multipart:
             return self._single(request, choice.encodings[0])
-        status = HTTPStatus.OK if len(choice.encodings) == len(instances) else HTTPStatus.PARTIAL_CONTENT
         if not choice.is_as_stored:
             return self._transcoded(request, choice, status)
         body = StoredInstances([encoding.instance for encoding in choice.encodings], self._links)
@@ -120,7 +120,7 @@ class RetrieveResponse:
             status=status,
         )
 
-    def _zipped(self, request: Request, choice: _Choice) -> Response:
+    def _zipped(self, request: Request, choice: _Choice, status: HTTPStatus) -> Response:
         key = choice.encodings[0].instance.key
         headers = {
             "Content-Type": ZIP,
@@ -128,7 +128,9 @@ class RetrieveResponse:
             "Vary": "Accept",
         }
         body = zip_body(instance_files(self._encode(choice.encodings)))
-        return body_response(request, headers, body, narrower=_NARROWER, max_body_bytes=self._max_body_bytes)
+        return body_response(
+            request, headers, body, narrower=_NARROWER, max_body_bytes=self._max_body_bytes, status=status
+        )
 
     def _single(self, request: Request, encoding: Encoding) -> Response:
         instance = encoding.instance

@@ -78,7 +78,7 @@ class WadoUri:
         if "frameNumber" in asked:
             return Picture(instance, (_whole(asked, "frameNumber", 1, 10**9),))
         if rendering.media_type == GIF:
-            return Picture(instance, tuple(self._render.numbers(instance)))
+            return Picture(instance, self._render.numbers(instance))
         return self._render.representative(_target_of(instance))
 
 

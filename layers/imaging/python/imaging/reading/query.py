@@ -20,6 +20,8 @@ from imaging.reading.query_keys import (
     Level,
 )
 
+MAX_OFFSET = 100_000  # that many keys are read to get there; a range of dates gets there for nothing, `after` too
+
 _LEVEL = {key.tag: key.level for key in MATCH_KEYS}
 
 

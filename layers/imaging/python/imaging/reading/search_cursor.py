@@ -14,11 +14,11 @@ from typing import Any
 from imaging.dicom.uid import check_uid
 from imaging.errors import Rejected, RejectReason
 from imaging.ports.catalogue import Place
-from imaging.reading.query import Query
+from imaging.reading.query import MAX_OFFSET, Query
 
 _FORM = 1
 _DIGEST_CHARACTERS = 16
-_MAX_KEY_BYTES = 1_024  # DynamoDB's limit of a sort key
+_MAX_PLACE_BYTES = 1_012  # DynamoDB's limit of a sort key, less what stands before a name in one
 _MAX_CHARACTERS = 4_000  # two UIDs and the longest name that an index holds, twice encoded, are fewer
 
 
@@ -62,16 +62,19 @@ def position_of(query: Query, cursor: str) -> Position:
             raise ValueError
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
         form, digest, place, series, instance, to_skip = json.loads(text)
-        if (form, digest) != (_FORM, _digest(query)) or type(to_skip) is not int or to_skip < 0:
+        if (form, digest) != (_FORM, _digest(query)):
             raise ValueError
-        if not 2 <= len(place) <= 3 or not all(0 < len(key.encode()) <= _MAX_KEY_BYTES for key in place):
+        if type(to_skip) is not int or not 0 <= to_skip <= MAX_OFFSET - query.offset:
             raise ValueError
-        for uid in (place[-1], series, instance):
-            if uid != "":
-                check_uid("a UID of the cursor", uid)
+        if type(place) is not list or not 2 <= len(place) <= 3 or not all(place):
+            raise ValueError
+        if len("".join(place).encode()) > _MAX_PLACE_BYTES:
+            raise ValueError
+        for uid in (place[-1], *filter(None, (series, instance))):
+            check_uid("a UID of the cursor", uid)
     except (ValueError, TypeError, AttributeError, RecursionError, Rejected) as broken:
         raise foreign_cursor() from broken
-    return Position(tuple(place), series, instance, to_skip)
+    return Position(tuple(place), series or "", instance or "", to_skip)
 
 
 def foreign_cursor() -> Rejected:

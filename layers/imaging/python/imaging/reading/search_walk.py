@@ -78,8 +78,8 @@ class SearchWalk:
         """
         query = self._query
         if query.level is Level.STUDY and self._serving.is_exact:
-            wanted = self._to_skip + query.limit + 1
-            listed = islice(self._listed(min(wanted, _KEYS_AT_A_TIME)), self._to_skip, None)
+            skip, self._to_skip = self._to_skip, 0
+            listed = islice(self._listed(min(skip + query.limit + 1, _KEYS_AT_A_TIME)), skip, None)
             found = self._read(listed, at_a_time=min(query.limit + 1, _STUDIES_AT_A_TIME))
             return ((Match(study), Position(of.place)) for study, of in found)
         matches: Iterator[tuple[Match, Position]]

@@ -22,27 +22,20 @@ PATIENT_NAME = "00100010"
 MODALITY = "00080060"
 MOST_LISTINGS = 16  # each is a query of its own, a page long
 _LONGEST_NAME = 150  # characters; an index holds no fewer of a name
-_LAST_DATE = 99999999
+_FIRST_DATE, _LAST_DATE = "00000001", "99999999"  # of those that have one
 
 
 @runtime_checkable
 class NameMatcher(Protocol):
-    """What an index must know of a matcher of names.
-
-    Attributes
-    ----------
-    prefixes
-        With what, as `imaging.dicom.comparable_text` makes it, a component
-        group of every name that matches begins.
-    is_exact
-        The prefix is all of the group.
-    """
+    """What an index must know of a matcher of names."""
 
     @property
-    def prefixes(self) -> Collection[str]: ...  # noqa: D102
+    def prefixes(self) -> Collection[str]:
+        """With what a component group of every matching name begins, as `imaging.dicom.comparable_text` makes it."""
 
     @property
-    def is_exact(self) -> bool: ...  # noqa: D102
+    def is_exact(self) -> bool:
+        """Whether the prefix is all of the group."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +117,16 @@ def _by_name(matcher: Matcher | None, listing: StudyListing) -> StudyListing | N
 
 def _holds(listing: StudyListing, place: Place) -> bool:
     if not listing.name:
-        return len(place) == 2 and (listing.first_date or "") <= place[0] <= (listing.last_date or "~")
+        return len(place) == 2 and _is_in_range(listing, place[0])
     if len(place) != 3 or not re.fullmatch("[0-9]{8}", place[1]):
         return False
     if not listing.is_whole_name:
         return place[0].startswith(listing.name)
-    date = f"{_LAST_DATE - int(place[1]):08d}"
-    return place[0] == listing.name and listing.first_date <= date <= (listing.last_date or str(_LAST_DATE))
+    return place[0] == listing.name and _is_in_range(listing, f"{int(_LAST_DATE) - int(place[1]):08d}")
+
+
+def _is_in_range(listing: StudyListing, date: str) -> bool:
+    """Whether the date can be reached: what has none is in no range, not even in an open one."""
+    if not (listing.first_date or listing.last_date):
+        return True
+    return (listing.first_date or _FIRST_DATE) <= date <= (listing.last_date or _LAST_DATE)
