@@ -89,6 +89,8 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         if answer.stream:
             return StreamedResponse(answer.stream, answer.status, answer.headers, tell=failed, limiter=threads)
         response = Response(answer.body, answer.status)
+        if not answer.body:  # nothing says how long a body is that was not made: RFC 9110 Section 8.6
+            del response.headers["content-length"]
         for name, value in answer.headers.items():  # those of a HEAD say what a GET would have
             response.headers[name] = value
         return response

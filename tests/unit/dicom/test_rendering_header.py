@@ -82,3 +82,22 @@ def test_each_frame_has_what_its_functional_groups_say() -> None:
     assert [one.WindowCenter for one in of_frames] == [7, 1, 1]
     assert [list(one.PixelSpacing) for one in of_frames] == [[1, 2]] * 3
     assert "SharedFunctionalGroupsSequence" not in of_frames[0]
+
+
+def test_a_copy_for_all_frames_can_be_copied_again_for_some() -> None:
+    groups = [header(PixelValueTransformationSequence=[header(RescaleSlope=number)]) for number in range(1, 6)]
+    shared = [header(FrameVOILUTSequence=[header(WindowCenter=1, WindowWidth=2)])]
+    table = header(LUTDescriptor=[1, 0, 16])
+    table.add(DataElement("LUTData", "OW", b"\1\2"))
+    written = header(
+        PixelRepresentation=0,
+        VOILUTSequence=[table],
+        SharedFunctionalGroupsSequence=shared,
+        PerFrameFunctionalGroupsSequence=groups,
+    )
+    for little_endian in (True, False):
+        head = reread(written, implicit_vr=False, little_endian=little_endian)
+        whole = rendering_header(head, None)
+        assert len(whole.PerFrameFunctionalGroupsSequence) == 5
+        for numbers in ([], [4, 2, 9], [1]):
+            assert rendering_header(whole, numbers) == rendering_header(head, numbers)

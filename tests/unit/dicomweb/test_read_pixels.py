@@ -378,6 +378,34 @@ class TestPictures:
         assert "annotation" in archive.get(f"{path}/rendered", ("annotation", "patient")).headers["Warning"]
 
 
+@pytest.fixture(scope="module")
+def path(archive: Archive) -> str:
+    """Of an image that tells of more pixels than any memory has, and has 128 bytes of them."""
+    key = archive.key(*(f"2.25.{uuid4().int}" for _ in range(3)))
+    return path_of(archive.send_file(part10_instance(key, Rows=65535, Columns=65535, NumberOfFrames=2**31 - 1)))
+
+
+class TestPixelsThatAreNotThere:
+    @pytest.mark.parametrize(
+        "accept", ["image/gif", "image/jpeg", IN_PARTS.format("image/jpeg"), IN_PARTS.format("image/gif")]
+    )
+    def test_are_not_drawn(self, archive: Archive, path: str, accept: str) -> None:
+        for below in (path, series_of(path), study_of(path)):
+            assert archive.get(f"{below}/rendered", accept=accept).status in (404, 406, 413)
+        _, study, _, series, _, instance = path.split("/")
+        names = [("requestType", "WADO"), ("studyUID", study), ("seriesUID", series), ("objectUID", instance)]
+        assert archive.get("wado", *names, ("contentType", "image/gif")).status in (404, 406, 413)
+
+    @pytest.mark.parametrize("resource", ["frames/1", "frames/999999999", "thumbnail", "pixeldata"])
+    def test_are_not_sent(self, archive: Archive, path: str, resource: str) -> None:
+        assert archive.get(f"{path}/{resource}").status in (200, 404, 406, 413)
+
+    def test_do_not_keep_the_rest_of_the_file(self, archive: Archive, path: str) -> None:
+        assert archive.get(path, accept="application/dicom; transfer-syntax=*").status == 200
+        assert archive.get(path, accept="application/dicom").status == 200
+        assert archive.get(path, accept=f"application/dicom; transfer-syntax={RLELossless}").status == 406
+
+
 class TestUriService:
     def asked(self, archive: Archive, path: str, *more: tuple[str, str], **headers: str) -> Response:
         _, study, _, series, _, instance = path.split("/")

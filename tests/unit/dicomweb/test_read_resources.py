@@ -233,6 +233,15 @@ class TestSearch:
         assert response.headers["Content-Type"] == "application/json"
         assert three_studies.get("studies", accept="application/dicom+xml").status == 406
 
+    def test_answers_in_xml_a_part_for_each_match(self, three_studies: Archive) -> None:
+        response = three_studies.get("studies", accept=f'multipart/related; type="{DICOM_XML}"')
+        in_xml = [read_native_model(content)[0] for _, content in parts(response)]
+        in_json = json.loads(three_studies.get("studies").body, parse_int=str)
+        assert in_xml == in_json
+        assert [head["content-location"] for head, _ in parts(response)] == [
+            match["00081190"]["Value"][0] for match in in_json
+        ]
+
     def test_never_repeats_a_value_in_an_error(self, three_studies: Archive) -> None:
         response = three_studies.get("studies", ("StudyDate", "Doe"), ("PatientName", "Doe"))
         assert response.status == 400

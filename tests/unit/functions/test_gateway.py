@@ -56,7 +56,7 @@ class Reading:
         if request.path.endswith("/short"):
             return Response(404, {"Content-Type": "application/json", "X-Kept": "yes"}, b'{"error": "None."}')
         if request.is_head:
-            return Response(200, {"Content-Length": "6000000"})
+            return Response(200, {} if request.path.endswith("/rendered") else {"Content-Length": "6000000"})
         stream = Stream(self._pieces(request))
         return whole_if_small(Response(200, {"Content-Type": "application/dicom"}, stream=stream))
 
@@ -279,6 +279,12 @@ def test_who_waits_for_pictures_holds_up_no_other_reader(running: Running) -> No
     for each in waiting:
         each.join()
     client.close()
+
+
+def test_head_does_not_say_how_long_a_body_is_that_nobody_made(running: Running) -> None:
+    running.reading.drawing.set()
+    assert "Content-Length" not in httpx.head(f"{running.studies}/1.2/rendered").headers
+    assert httpx.head(f"{running.studies}/1.2").headers["Content-Length"] == "6000000"
 
 
 def test_what_it_does_not_serve_is_answered_in_json_too(running: Running) -> None:

@@ -356,3 +356,38 @@ def test_headers_that_say_nonsense_do_no_harm(
     else:
         assert max(Image.open(BytesIO(made)).size) == 16
     assert worker_of(pool) == before
+
+
+def test_a_frame_that_becomes_too_large_takes_no_worker() -> None:
+    pool = WorkerPool(1)
+    with pytest.raises(Rejected, match="uncompressed; the stored form") as refused:
+        pool.decoded(_described(RLE, rows=20_000, columns=20_000))
+    assert refused.value.reason is RejectReason.NOT_ACCEPTABLE
+    assert not pool._started
+
+
+def test_an_animation_that_takes_too_long_is_given_up() -> None:
+    pool = WorkerPool(1, seconds_per_picture=0)
+    taken = []
+
+    def frames() -> Iterator[Frame]:
+        for number in range(500):
+            taken.append(number)
+            yield RLE
+
+    assert pool.rendered(Dataset(), [RLE], Rendering("image/gif"))
+    with pytest.raises(Rejected, match="takes too long") as refused:
+        pool.rendered(Dataset(), frames(), Rendering("image/gif"))
+    assert refused.value.reason is RejectReason.NOT_ACCEPTABLE
+    assert taken == [0, 1]
+    pool.close()
+
+
+def test_a_system_that_has_no_process_left_is_our_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = WorkerPool(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/no/such/program")
+        with pytest.raises(Unavailable, match="could be started"):
+            pool.decoded(RLE)
+    assert pool.decoded(RLE) == NATIVE
+    pool.close()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.dicom.comparable_text import comparable
-from imaging.reading.person_name import FuzzyNameMatcher, PersonNameMatcher, groups_of, literal_prefix
+from imaging.reading.person_name import FuzzyNameMatcher, PersonNameMatcher, groups_of
 
 YAMADA = {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
 
@@ -80,8 +80,6 @@ def test_tells_an_index_what_the_names_begin_with(asked: str, prefix: str, is_ex
     matcher = PersonNameMatcher(asked)
     assert (matcher.prefix, matcher.is_exact) == (prefix, is_exact)
     assert matcher.prefixes == ((prefix,) if prefix else ())
-    assert literal_prefix(matcher) == prefix
-    assert literal_prefix(FuzzyNameMatcher(asked)) == ""
 
 
 LETTERS = st.text(alphabet="aAéÉßｱガかが山^ *?=\u0301\u3099", max_size=12)

@@ -27,3 +27,12 @@ def test_never_holds_more_than_it_may(puts: list[tuple[int, bytes]]) -> None:
         recent.put(key, value)
         assert recent.get(key) == value
         assert recent.held_bytes == sum(len(kept) for one in range(6) if (kept := recent.get(one)) is not None) <= 20
+
+
+def test_what_is_too_large_leaves_the_others_where_they_are() -> None:
+    recent: Recent[str, bytes] = Recent(10, len)
+    recent.put("a", b"1234")
+    recent.put("b", bytes(11))
+    assert recent.get("a") == b"1234"
+    recent.put("a", bytes(11))
+    assert (recent.get("a"), recent.held_bytes) == (None, 0)

@@ -16,6 +16,7 @@ from imaging.model.instance import Instance
 from imaging.model.study import Series
 from imaging.pixels.worker_pool import WorkerPool
 from imaging.ports.pixels import Rendering, Viewport
+from imaging.reading import render_image, rendering_headers
 from imaging.reading.instance_header import InstanceHeaders
 from imaging.reading.instance_pixels import InstancePixels
 from imaging.reading.render_image import Picture, RenderImage
@@ -174,7 +175,8 @@ def test_the_frame_that_stands_for_an_image(
     stored = archive.store("1.2.3", "1", NumberOfFrames=5, PixelData=frames_of(*range(5)), **said)
     target = Target(STUDY, "1.2.3", "1")
     assert render.representative(target) == Picture(stored, (number,))
-    assert render.representative(target, 2) == Picture(stored, (2,))
+    for given in (2, 0):
+        assert render.representative(target, given) == Picture(stored, (given,))
 
 
 def test_the_pictures_of_a_study_come_in_order(archive: Archive, render: RenderImage) -> None:
@@ -183,7 +185,7 @@ def test_the_pictures_of_a_study_come_in_order(archive: Archive, render: RenderI
     second, first = (archive.store("1.2.4", uid, series_number=4, InstanceNumber=11 - int(uid)) for uid in ("4", "9"))
     still = [Picture(first, (1,)), Picture(second, (1,)), Picture(last, (2,))]
     assert render.images(Target(STUDY), animated=False) == still
-    assert render.images(Target(STUDY), animated=True)[-1] == Picture(last, (1, 2, 3))
+    assert render.images(Target(STUDY), animated=True)[-1] == Picture(last, range(1, 4))
     made = list(render.all(still, PNG))
     assert [picture for picture, _ in made] == still
     assert [content for _, content in made] == [render(picture, PNG) for picture in still]
@@ -198,3 +200,66 @@ def test_a_picture_that_cannot_be_made_is_left_out_unless_it_is_the_only_one(
     assert [picture.instance for picture, _ in render.all(pictures, PNG)] == [whole, other]
     with pytest.raises(Rejected):
         list(render.all(pictures[:1], PNG))
+
+
+def test_a_small_file_that_counts_very_many_frames_takes_nothing(archive: Archive, render: RenderImage) -> None:
+    whole = archive.store("1.2.3", "1")
+    hostile = archive.store("1.2.3", "2", NumberOfFrames=100_000_000)
+    assert [picture.instance for picture in render.images(Target(STUDY), animated=True)] == [whole]
+    assert render.description(hostile) is None
+    for ask in (
+        lambda: render.numbers(hostile),
+        lambda: render(Picture(hostile, range(1, 100_000_001)), Rendering("image/gif")),
+    ):
+        with pytest.raises(Rejected) as refused:
+            ask()
+        assert refused.value.reason is RejectReason.NOT_ACCEPTABLE
+
+
+def test_a_series_of_too_many_images_is_refused(
+    archive: Archive, render: RenderImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render_image, "MAX_PICTURES", 2)
+    archive.store("1.2.3", "1")
+    archive.store("1.2.3", "2")
+    assert len(render.images(Target(STUDY), animated=False)) == 2
+    archive.store("1.2.3", "3")
+    with pytest.raises(Rejected, match="over 2 images") as refused:
+        render.images(Target(STUDY), animated=False)
+    assert refused.value.reason is RejectReason.TOO_LARGE
+
+
+class CountingHeaders(InstanceHeaders):
+    """Remembers how often it was asked."""
+
+    asked = 0
+
+    def data_set(self, instance: Instance) -> Dataset:
+        self.asked += 1
+        return super().data_set(instance)
+
+
+def test_a_header_is_gone_through_once_for_all_frames(archive: Archive, worker: WorkerPool) -> None:
+    groups = []
+    for center in (1, 500, 1):
+        window = Dataset()
+        window.WindowCenter, window.WindowWidth = center, 2
+        groups.append(Dataset())
+        groups[-1].FrameVOILUTSequence = [window]
+    head = {"NumberOfFrames": 3, "PixelData": frames_of(9, 9, 9), "PerFrameFunctionalGroupsSequence": groups}
+    stored, headers = archive.store("1.2.3", "1", **head), CountingHeaders(archive.objects)
+    render = RenderImage(archive, InstancePixels(archive.objects), headers, worker)  # type: ignore[arg-type]
+    white = [np.asarray(Image.open(BytesIO(render(Picture(stored, (number,)), PNG)))).max() for number in (1, 2, 3)]
+    assert white == [255, 0, 255]
+    assert render.representative(Target(STUDY, "1.2.3", "1")).numbers == (2,)
+    assert headers.asked == 1
+
+
+def test_a_header_that_cannot_be_kept_makes_no_picture(
+    archive: Archive, render: RenderImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering_headers, "_KEPT_BYTES", 1000)
+    stored = archive.store("1.2.3", "1", WindowCenter=32, WindowWidth=64)
+    with pytest.raises(Rejected, match="says too much of its frames") as refused:
+        render(Picture(stored, (1,)), PNG)
+    assert refused.value.reason is RejectReason.NOT_ACCEPTABLE

@@ -167,3 +167,40 @@ def test_pixels_that_there_are_not_are_refused() -> None:
     with pytest.raises(Rejected) as refused:
         find(pydicom_file("rtplan.dcm"), "7FE00010")
     assert refused.value.reason is RejectReason.NO_SUCH_RESOURCE
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_an_instance_is_opened_once_for_all_of_its_values(is_indexed: bool) -> None:
+    values = [bytes([place]) * 6_000 for place in range(200)]
+    items = [item(element(0x00091002, "OB", value)) for value in values]
+    before = sequence(0x00091001, *items) + b"".join(
+        element(0x00111001 + place, "OB", bytes([place]) * 60_000) for place in range(200)
+    )
+    assert len(before) > 8 * MiB  # a header that is not kept
+    trailing = b"".join(element(0x7FE11001 + place, "OB", LONG) for place in range(9))
+    objects = CountingObjects()
+    content = encapsulated_file([frame(1)], before=before, trailing=trailing)
+    instance = stored_instance(objects, content, indexed=is_indexed)
+    paths = [
+        *(f"00091001/{place}/00091002" for place in range(200)),
+        *(f"{0x00111001 + place:08X}" for place in range(200)),
+        *("7FE00010", *(f"{0x7FE11001 + place:08X}" for place in range(9))),
+    ]
+    found = dict(retrieving(objects).find_all(instance, paths))
+    assert list(found) == paths
+    assert objects.bytes_read < 3.2 * len(content)
+    for place, value in enumerate(values):
+        assert b"".join(found[f"00091001/{place}/00091002"].stream()) == value
+        assert b"".join(found[f"{0x00111001 + place:08X}"].stream()) == bytes([place]) * 60_000
+    assert found["7FE00010"].is_in_frames
+    assert b"".join(found["7FE11009"].stream()) == LONG
+
+
+def test_a_value_that_there_is_not_is_refused_in_its_place() -> None:
+    objects = InMemoryObjects()
+    before = element(0x00091001, "OB", LONG)
+    instance = stored_instance(objects, image_file(image_attributes(), native_element(bytes(16)), before=before))
+    found = retrieving(objects).find_all(instance, ["00091001", "00091002"])
+    assert next(found)[0] == "00091001"
+    with pytest.raises(Rejected):
+        next(found)

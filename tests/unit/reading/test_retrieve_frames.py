@@ -8,15 +8,17 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
 from imaging.dicom.pixel_description import PixelDescription
-from imaging.errors import Rejected, RejectReason
+from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.ports.pixels import Frame
 from imaging.reading.instance_pixels import InstancePixels
 from imaging.reading.retrieve_frames import RetrieveFrames
+from imaging.reading.room import Room
 from tests.fakes import InMemoryObjects
 from tests.unit.dicom.files import pydicom_file
 from tests.unit.dicom.pixel_files import RLE, encapsulated_file, frame, image_attributes, image_file, native_element
 from tests.unit.reading.stored_instances import stored_instance
 
+MiB = 1024 * 1024
 LITTLE = str(ExplicitVRLittleEndian)
 
 
@@ -121,3 +123,40 @@ def test_knows_what_it_can_make() -> None:
     assert not retrieve.can_encode(replace(integers, tag="7FE00008"), RLE)
     assert not retrieve.can_encode(replace(integers, bits_allocated=1), RLE)
     assert not retrieve.can_decode(replace(integers, transfer_syntax_uid="1.2.840.10008.1.2.4.102"))
+
+
+class WatchingWorker(SlowWorker):
+    """Looks how much room is held while it works."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__()
+        self.seen: set[int] = set()
+        self._room = room
+
+    def decoded(self, one: Frame) -> Frame:
+        self.seen.add(self._room.held_bytes)
+        return Frame(b"decoded", replace(one.description, transfer_syntax_uid=LITTLE))
+
+
+def test_large_frames_share_room_while_they_are_under_way() -> None:
+    objects, room = InMemoryObjects(), Room(60 * MiB, seconds_to_wait=0.05)
+    worker = WatchingWorker(room)
+    retrieve = RetrieveFrames(InstancePixels(objects, room=room), worker)
+    instance = stored_instance(objects, encapsulated_file([frame(1, 20 * MiB)]))
+    assert len(list(retrieve.uncompressed(instance, [1]))) == 1
+    assert worker.seen == {2 * (20 * MiB + 8) + 16}  # read, with the header of its item; sent to the worker; made
+    under_way = retrieve.uncompressed(instance, [1, 1])
+    next(under_way)
+    with pytest.raises(Unavailable, match="large frames"):
+        next(retrieve.uncompressed(instance, [1]))
+    under_way.close()
+    assert room.held_bytes == 0
+    assert len(list(retrieve.compressed(instance, [1], RLE))) == 1
+    assert room.held_bytes == 0
+
+
+def test_small_frames_take_no_room() -> None:
+    objects, room = InMemoryObjects(), Room(0, seconds_to_wait=0)
+    retrieve = RetrieveFrames(InstancePixels(objects, room=room), SlowWorker())
+    instance = stored_instance(objects, encapsulated_file([frame(1)]))
+    assert len(list(retrieve.uncompressed(instance, [1]))) == 1

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.rows import study_names, study_row_key
 from imaging.dicomweb.query import parse_query
 from imaging.errors import Rejected, RejectReason
-from imaging.reading.query import Query
+from imaging.model.identifiers import StudyKey
+from imaging.reading.query import MAX_OFFSET, Query
 from imaging.reading.query_keys import Level
 from imaging.reading.search_catalogue import Match, Page, SearchCatalogue
 from imaging.reading.search_cursor import Position, cursor_of, position_of
@@ -30,7 +32,7 @@ QUERIES = (
     {"PatientAge": "040Y"},
 )
 OTHERS = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -137,6 +139,24 @@ def test_an_offset_that_was_cut_short_is_gone_on_with(table):
     assert found == ["1.1", "1.8", "1.4"]
 
 
+def test_an_offset_is_skipped_once_though_many_pages_are_cut_short(table):
+    archive = Archive(table)
+    for study in range(1, 7):
+        store(archive, study, 1, 1)
+    row = table.get(study_row_key(StudyKey(archive.space, "1.1")))
+    invisible = [StudyKey(archive.space, f"2.{number}") for number in range(30)]
+    emptied = {**row, "instances": 0, "listed_date": "20270101"}
+    table.put_many({**emptied, **study_row_key(key), **study_names(key)} for key in invisible)
+    found, after, offset = [], "", 5
+    for _ in range(20):
+        page = search(archive, query(archive.space, Level.STUDY, {}, limit=9, offset=offset, after=after), rows=10)
+        found += [match.study.key.study_instance_uid for match in page.matches]
+        after, offset = page.next, 0
+        if not after:
+            break
+    assert found == ["1.3", "1.6", "1.2", "1.5", "1.1", "1.4"]
+
+
 BY_NAME = {"PatientName": "te*"}
 
 
@@ -160,6 +180,11 @@ def test_a_cursor_of_another_query_is_refused(table, other):
     [
         ({"StudyDate": "20260101-20260201"}, ("20270101", "1.2")),
         ({"StudyDate": "20260101"}, ("0", "1.2")),
+        ({"StudyDate": "-20260101"}, ("0", "1.2")),
+        ({"StudyDate": "20260101-"}, ("~", "1.2")),
+        ({"PatientID": "P1", "StudyDate": "-20260101"}, ("0", "1.2")),
+        ({"PatientName": "test", "StudyDate": "-20260101"}, ("test", "99999999", "1.2")),
+        ({"PatientName": "test", "StudyDate": "20260101-"}, ("test", "99999999", "1.2")),
         ({"PatientID": "P1"}, ("test", "12345678", "1.2")),
         (BY_NAME, ("20260101", "1.2")),
         (BY_NAME, ("other", "12345678", "1.2")),
@@ -179,6 +204,79 @@ def test_a_place_that_the_query_cannot_have_reached_is_refused(table, asked, pla
     assert_refused(query(archive.space, Level.STUDY, asked, limit=3, after=cursor), archive)
 
 
+FOUR_STUDIES = [(study, series, 1) for study in range(1, 5) for series in (1, 2)]
+FORGED = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 10**12),
+    st.floats(),
+    st.text(max_size=4),
+    st.sampled_from(["0", "~", "1.2", "00000000", "99999999", "20260102", "te", "test", "2" * 1_000]),
+    st.lists(st.sampled_from(["0", "1.2", "1.4", "99999999", "20260102", "test", ""]), max_size=4),
+    st.dictionaries(st.sampled_from(["0", "-1"]), st.just("1.2"), min_size=2),
+)
+OPEN_RANGES = (
+    {"StudyDate": "-20260103"},
+    {"StudyDate": "20260102-"},
+    {"PatientName": "test", "StudyDate": "-20260103"},
+)
+
+
+@pytest.fixture(scope="module")
+def four_studies(table: ManifestTable) -> Archive:
+    archive = Archive(table)
+    for each in FOUR_STUDIES:
+        store(archive, *each)
+    return archive
+
+
+def refusal(archive: Archive, asked: Query) -> RejectReason | None:
+    try:
+        search(archive, asked, rows=10)
+    except Rejected as refused:
+        return refused.reason
+    return None
+
+
+@settings(OTHERS, max_examples=300)
+@given(
+    level=st.sampled_from(Level),
+    asked=st.sampled_from([*QUERIES, *OPEN_RANGES]),
+    forged=st.dictionaries(st.integers(2, 5), FORGED, min_size=1, max_size=2),
+    in_place=st.dictionaries(st.integers(0, 2), FORGED, max_size=2),
+    offset=st.sampled_from([0, 1, MAX_OFFSET]),
+)
+def test_a_cursor_that_was_tampered_with_is_refused_or_gives_a_page(
+    four_studies, level, asked, forged, in_place, offset
+):
+    space = four_studies.space
+    cursor = search(four_studies, query(space, level, asked, limit=1)).next
+    if not cursor:
+        return
+    parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    parts[2] = [in_place.get(number, key) for number, key in enumerate(parts[2])]
+    if not in_place:
+        parts = [forged.get(number, part) for number, part in enumerate(parts)]
+    after = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    tampered = query(space, level, asked, limit=1, offset=offset, after=after)
+    assert refusal(four_studies, tampered) in (None, RejectReason.MALFORMED_REQUEST)
+
+
+@pytest.mark.parametrize("to_skip", [MAX_OFFSET + 1, 10**18, -1, True, 1.0, "1", None])
+def test_a_cursor_skips_no_more_than_an_offset_may(to_skip):
+    asked = query("main", Level.STUDY, {}, limit=3)
+    cursor = cursor_of(asked, Position(("20260101", "1.2"), to_skip=to_skip))
+    with pytest.raises(Rejected):
+        position_of(asked, cursor)
+
+
+def test_a_cursor_and_an_offset_skip_together_no_more_than_an_offset_may():
+    cursor = cursor_of(query("main", Level.STUDY, {}, limit=3), Position(("20260101", "1.2"), to_skip=1))
+    assert position_of(query("main", Level.STUDY, {}, limit=3, offset=MAX_OFFSET - 1), cursor).to_skip == 1
+    with pytest.raises(Rejected):
+        position_of(query("main", Level.STUDY, {}, limit=3, offset=MAX_OFFSET), cursor)
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(min_size=1), st.binary(min_size=1).map(lambda some: base64.b64encode(some).decode())))
 def test_any_other_text_is_refused_and_nothing_worse(text):
@@ -190,7 +288,7 @@ def test_any_other_text_is_refused_and_nothing_worse(text):
 @given(
     place=st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), min_size=1, max_size=2),
     uids=st.lists(st.sampled_from(["", "1.2.3"]), min_size=2, max_size=2),
-    to_skip=st.integers(0, 10**6),
+    to_skip=st.integers(0, MAX_OFFSET),
 )
 def test_a_cursor_is_read_as_it_was_written(place, uids, to_skip):
     asked = query("main", Level.INSTANCE, {"Modality": "CT,MR,US"}, limit=3)

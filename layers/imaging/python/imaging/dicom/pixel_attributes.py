@@ -22,6 +22,7 @@ BITS_ALLOCATED = 0x00280100
 BITS_STORED = 0x00280101
 PIXEL_REPRESENTATION = 0x00280103
 
+_MAX_INTEGER = (1 << 31) - 1  # of VR IS, PS3.5 Section 6.2
 _FLOAT_BITS = {FLOAT_PIXEL_DATA: 32, DOUBLE_FLOAT_PIXEL_DATA: 64}
 
 
@@ -51,7 +52,7 @@ def describe_pixels(header: Header, tag: str) -> PixelDescription:
 
 def _number(ds: Dataset, tag: int, otherwise: int) -> int:
     value = _first(ds, tag)
-    return value if isinstance(value, int) and value >= 0 else otherwise
+    return value if isinstance(value, int) and 0 <= value <= _MAX_INTEGER else otherwise
 
 
 def _first(ds: Dataset, tag: int) -> Any:  # noqa: ANN401 - any value that JSON has

@@ -32,3 +32,8 @@ class PixelDescription:
     planar_configuration: int
     number_of_frames: int
     tag: str = PIXEL_DATA
+
+    @property
+    def frame_bytes(self) -> int:
+        """How long a frame is uncompressed, each sample in whole bytes."""
+        return self.rows * self.columns * self.samples_per_pixel * -(-self.bits_allocated // 8)

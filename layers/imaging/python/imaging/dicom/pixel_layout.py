@@ -63,6 +63,14 @@ class PixelLayout:
         is_big_endian = self.description.transfer_syntax_uid == ExplicitVRBigEndian
         return is_big_endian and self.vr == "OW" and self.description.bits_allocated <= 8
 
+    def lacks_frames(self, file_bytes: int) -> bool:
+        """Whether more than a frame is missing of those that the description counts, in a file of so many bytes.
+
+        Encapsulated frames are all there or none of them is known.
+        """
+        value_bytes = self.size_bytes if self.is_deflated else min(self.size_bytes, file_bytes - self.first_byte)
+        return (self.description.number_of_frames - 1) * self.frame_bits > 8 * value_bytes
+
     def frame_range(self, number: int) -> tuple[int, int]:
         """The first byte that a frame is in, and the first behind it; `number` counts from 1."""
         if self.is_encapsulated:

@@ -6,7 +6,7 @@ from pydicom import DataElement, Dataset
 from pydicom import Sequence as Items
 from pydicom.datadict import dictionary_VM
 from pydicom.multival import MultiValue
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import VR
 
 from imaging.dicom.json_value import CONVERSION_ERRORS
@@ -25,19 +25,21 @@ _KEYWORDS = (
     *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate", "RepresentativeFrameNumber"),
     *("LUTDescriptor", "LUTData"),
 )
-_MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
-_SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
-_GROUPS = (Tag(_SHARED), Tag(_PER_FRAME))
+_TAGS = tuple(map(Tag, _KEYWORDS))
+_MACROS = tuple(map(Tag, ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")))
+_SHARED, _PER_FRAME = Tag("SharedFunctionalGroupsSequence"), Tag("PerFrameFunctionalGroupsSequence")
+_GROUPS = (_SHARED, _PER_FRAME)
 
 
-def rendering_header(header: Dataset, numbers: Sequence[int]) -> Dataset:
+def rendering_header(header: Dataset, numbers: Sequence[int] | None) -> Dataset:
     """Copy what rendering some frames takes, with little endian values; broken ones are left out.
 
     Parameters
     ----------
     numbers
         Of the frames, counted from 1: the copy's per-frame functional groups
-        are theirs, in this order.
+        are theirs, in this order. None: of all that have some; such a copy can
+        be copied again for some of them.
     """
     is_big_endian = header.original_encoding[1] is False
     with without_warnings():
@@ -48,7 +50,7 @@ def rendering_header(header: Dataset, numbers: Sequence[int]) -> Dataset:
             found.PerFrameFunctionalGroupsSequence = Items(
                 [
                     _group(groups[number - 1], is_big_endian) if number <= len(groups) else Dataset()
-                    for number in numbers
+                    for number in (range(1, len(groups) + 1) if numbers is None else numbers)
                 ]
             )
     return found
@@ -65,7 +67,7 @@ def frame_header(header: Dataset, place: int) -> Dataset:
         Of the frame among those it was made for, counted from 0.
     """
     found = Dataset({tag: element for tag, element in header.items() if tag not in _GROUPS})
-    groups = [*header.get(_SHARED, []), *header.get(_PER_FRAME, [])[place : place + 1]]
+    groups = [*_items(header, _SHARED), *_items(header, _PER_FRAME)[place : place + 1]]
     for group in groups:
         for macro in group:
             for item in macro.value[:1]:
@@ -75,21 +77,21 @@ def frame_header(header: Dataset, place: int) -> Dataset:
 
 def _group(item: Dataset, is_big_endian: bool) -> Dataset:
     found = Dataset()
-    for keyword in _MACROS:
-        if items := _items(item, keyword):
-            setattr(found, keyword, Items([_copy(items[0], is_big_endian)]))
+    for tag in _MACROS:
+        if items := _items(item, tag):
+            found.add_new(tag, VR.SQ, Items([_copy(items[0], is_big_endian)]))
     return found
 
 
-def _items(ds: Dataset, keyword: str) -> list[Dataset]:
-    element = _element(ds, keyword)
+def _items(ds: Dataset, tag: BaseTag) -> list[Dataset]:
+    element = _element(ds, tag)
     return list(element.value) if element is not None and element.VR == VR.SQ else []
 
 
 def _copy(ds: Dataset, is_big_endian: bool) -> Dataset:
     found = Dataset()
-    for keyword in _KEYWORDS:
-        if element := _element(ds, keyword):
+    for tag in _TAGS:
+        if element := _element(ds, tag):
             try:
                 if (copied := _copied(element, is_big_endian)) is not None:
                     found.add(copied)
@@ -110,8 +112,8 @@ def _copied(element: DataElement, is_big_endian: bool) -> DataElement | None:
     return None if value is None or value in ("", b"") else DataElement(element.tag, element.VR, value)
 
 
-def _element(ds: Dataset, keyword: str) -> DataElement | None:
+def _element(ds: Dataset, tag: BaseTag) -> DataElement | None:
     try:
-        return ds.get(Tag(keyword))
+        return ds.get(tag) if tag in ds.keys() else None  # noqa: SIM118 - `in ds` looks the tag up in the dictionary
     except CONVERSION_ERRORS:  # as if it were not there: a picture with less said about it is better than none
         return None

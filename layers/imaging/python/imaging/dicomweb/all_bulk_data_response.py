@@ -16,6 +16,7 @@ from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Instance
 from imaging.model.links import Links
 from imaging.reading.json_array import elements
+from imaging.reading.pieces import begun_with
 from imaging.reading.retrieve_bulk_data import RetrieveBulkData
 from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
@@ -91,8 +92,7 @@ class AllBulkDataResponse:
             yield from self._parts(form, instance, [description.tag])
 
     def _parts(self, form: Form, instance: Instance, paths: list[str]) -> Iterator[BodyPart]:
-        for path in paths:
-            value = self._retrieve.find(instance, path)
+        for path, value in self._retrieve.find_all(instance, paths):
             location = f"{self._links.instance(instance.key)}/{_PREFIX}{path}"
             if value.is_in_frames:
                 yield from self._frame_parts(form, instance, location)
@@ -120,7 +120,7 @@ class AllBulkDataResponse:
         return body_response(
             request,
             {"Content-Type": boundary.content_type(OCTET_STREAM), "Vary": "Accept"},
-            multipart(boundary, _begun(first, parts)),
+            multipart(boundary, begun_with([first], parts)),
             narrower=_NARROWER,
             max_body_bytes=self._max_body_bytes,
         )
@@ -144,9 +144,3 @@ def _paths(data_set: Mapping[str, Any]) -> Iterator[str]:
 
 def _key(space: str, data_set: Mapping[str, Any]) -> InstanceKey:
     return InstanceKey(space, *(data_set[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")))
-
-
-def _begun(first: BodyPart, parts: Generator[BodyPart, None, None]) -> Generator[BodyPart, None, None]:
-    with closing(parts):
-        yield first
-        yield from parts

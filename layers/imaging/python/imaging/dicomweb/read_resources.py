@@ -140,8 +140,9 @@ class ReadResources:
 
     def _retrieve(self, request: Request, names: Names) -> Response:
         target = target_of(names)
-        offers = [Offer(DICOM, is_multipart=True), Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True)]
-        forms = acceptable(request.accept, [*offers, Offer(DICOM)] if target.instance else offers)
+        alone = [Offer(DICOM)] if target.instance else []
+        offers = [Offer(DICOM, is_multipart=True), *alone, Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True)]
+        forms = acceptable(request.accept, offers)
         if forms[0].offer.media_type == OCTET_STREAM:  # PS3.18 Section 10.4.4 Note 2: the same as its bulk data
             return self._all_bulk_data.values(request, target)
         forms = [form for form in forms if form.offer.media_type != OCTET_STREAM]

@@ -1,12 +1,16 @@
 """Searches, PS3.18 Section 10.6."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote, urlencode
 
+from imaging.dicom.native_model_document import native_model_document
+from imaging.dicomweb.body_response import body_response, compressed
 from imaging.dicomweb.json_response import json_response
-from imaging.dicomweb.media_types import DICOM_JSON, JSON, choose
+from imaging.dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, acceptable
 from imaging.dicomweb.message import Request, Response, json_bytes
+from imaging.dicomweb.multipart_body import BodyPart, Boundary, multipart
 from imaging.dicomweb.path import Names, criteria_of
 from imaging.dicomweb.query import parse_query
 from imaging.dicomweb.search_response import Wanted, search_result
@@ -19,6 +23,9 @@ from imaging.reading.search_catalogue import MAX_ROWS_READ, Page, SearchCatalogu
 MAX_RESULTS = 1_000
 MAX_RESULTS_OF_A_STUDY = 5_000  # a whole series or study is asked for without a limit
 
+_OFFERS = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, is_multipart=True))
+_RETRIEVE_URL = "00081190"
+_NARROWER = "page with limit and offset"
 _ABOVE = {Level.STUDY: "study", Level.SERIES: "series"}
 _NO_INDEX = (
     "No index serves this query: rows are read one after the other, at most {rows} a request. A StudyDate, PatientID, "
@@ -46,7 +53,7 @@ class SearchResource:
         Rejected
             `MALFORMED_REQUEST`, `NOT_ACCEPTABLE`, or `TOO_LARGE`.
         """
-        media_type = choose(request.accept, (DICOM_JSON, JSON))
+        media_type = acceptable(request.accept, _OFFERS)[0].offer.media_type
         asked = parse_query(
             request.parameters,
             level,
@@ -64,14 +71,24 @@ class SearchResource:
         headers = self._headers(request, names, page, [*asked.warnings, *_warnings(page)])
         if not results:
             return Response(HTTPStatus.NO_CONTENT, headers)
+        if media_type == DICOM_XML:
+            return self._in_xml(request, results, headers)
         return json_response(
-            request,
-            media_type,
-            json_bytes(results),
-            headers,
-            narrower="page with limit and offset",
-            max_body_bytes=self._max_body_bytes,
+            request, media_type, json_bytes(results), headers, narrower=_NARROWER, max_body_bytes=self._max_body_bytes
         )
+
+    def _in_xml(self, request: Request, results: Sequence[dict[str, Any]], headers: Mapping[str, str]) -> Response:
+        """A part for each match, PS3.18 Section 10.6.3.3."""
+        boundary = Boundary()
+        parts = (
+            BodyPart(
+                DICOM_XML, result[_RETRIEVE_URL]["Value"][0], (piece for piece in (native_model_document(result),))
+            )
+            for result in results
+        )
+        headers = {"Content-Type": boundary.content_type(DICOM_XML), "Vary": "Accept, Accept-Encoding", **headers}
+        body = compressed(request, headers, multipart(boundary, parts))
+        return body_response(request, headers, body, narrower=_NARROWER, max_body_bytes=self._max_body_bytes)
 
     def _headers(self, request: Request, names: Names, page: Page, warnings: Sequence[str]) -> dict[str, str]:
         headers = {}

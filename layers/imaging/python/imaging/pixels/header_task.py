@@ -21,7 +21,7 @@ def _plain(header: Dataset) -> dict[str, Any]:
     return {element.keyword: _plain_value(element.value) for element in header}
 
 
-def _plain_value(value: object) -> Any:  # noqa: ANN401
+def _plain_value(value: object) -> Any:  # noqa: ANN401 - any value that pickle has of its own
     match value:
         case Dataset():
             return _plain(value)

@@ -1,6 +1,7 @@
 """The `imaging.ports.pixels.PixelWorker` whose work is done in processes beside this one."""
 
 import os
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,10 +23,11 @@ GiB = 1024 * 1024 * 1024
 MAX_WORKERS = 4
 MAX_MEMORY_BYTES = 2 * GiB
 SECONDS_PER_TASK = 20.0
+SECONDS_PER_PICTURE = 60.0
 SECONDS_TO_WAIT = 30.0
 SECONDS_TO_START = 30.0
 TASKS_PER_PROCESS = 5_000  # a decoder that leaks would come to the bound of its memory some day
-_MAX_ANSWER_BYTES = GiB
+MAX_ANSWER_BYTES = GiB // 4
 
 _STORED = "the stored form is to be had with transfer-syntax=*"
 _SENTENCES = {
@@ -49,6 +51,8 @@ class WorkerPool:
         What each may hold for its task.
     seconds_per_task
         Then a worker is killed.
+    seconds_per_picture
+        After so many no further frame of an animation is begun.
     seconds_to_wait
         For a worker that is free.
     """
@@ -59,10 +63,12 @@ class WorkerPool:
         *,
         max_memory_bytes: int = MAX_MEMORY_BYTES,
         seconds_per_task: float = SECONDS_PER_TASK,
+        seconds_per_picture: float = SECONDS_PER_PICTURE,
         seconds_to_wait: float = SECONDS_TO_WAIT,
     ) -> None:
         self._max_memory_bytes = max_memory_bytes
         self._seconds_per_task = seconds_per_task
+        self._seconds_per_picture = seconds_per_picture
         self._seconds_to_wait = seconds_to_wait
         self._places: LifoQueue[WorkerProcess | None] = LifoQueue()  # the last one used is warm
         for _ in range(size or min(os.cpu_count() or 1, MAX_WORKERS)):
@@ -82,9 +88,14 @@ class WorkerPool:
     def rendered(self, header: Dataset, frames: Iterable[Frame], rendering: Rendering) -> bytes:
         """See `imaging.ports.pixels.PixelWorker`; of an animation one frame is held at a time, and its pictures."""
         pictures: list[bytes] = []
+        deadline = time.monotonic() + self._seconds_per_picture
         for place, frame in enumerate(frames):
             if place and rendering.media_type != "image/gif":
                 raise Rejected(RejectReason.NOT_ACCEPTABLE, "Several frames make one picture only as image/gif.")
+            if place and time.monotonic() > deadline:
+                raise Rejected(
+                    RejectReason.NOT_ACCEPTABLE, "The animation takes too long to make; ask for fewer of its frames."
+                )
             head = {
                 "task": "render",
                 "description": wire.described(frame.description),
@@ -96,6 +107,10 @@ class WorkerPool:
         return self._made({"task": "animate"}, [packed_header(frame_header(header, 0)), *pictures])[1]
 
     def _frame(self, head: Mapping[str, Any], frame: Frame) -> Frame:
+        if frame.description.frame_bytes > MAX_ANSWER_BYTES:
+            raise Rejected(
+                RejectReason.NOT_ACCEPTABLE, f"A frame is over {MAX_ANSWER_BYTES} bytes uncompressed; {_STORED}."
+            )
         answer, content = self._made({**head, "description": wire.described(frame.description)}, [frame.content])
         try:
             return Frame(content, wire.description_of(answer["description"], frame.description))
@@ -120,7 +135,7 @@ class WorkerPool:
     def _asked(self, head: Mapping[str, Any], parts: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
         with self._worker() as worker:
             try:
-                return worker.ask(head, parts, seconds=self._seconds_per_task, max_answer_bytes=_MAX_ANSWER_BYTES)
+                return worker.ask(head, parts, seconds=self._seconds_per_task, max_answer_bytes=MAX_ANSWER_BYTES)
             except WorkerGone:
                 worker.kill()
                 raise
@@ -149,13 +164,16 @@ class WorkerPool:
             self._places.put(worker)
 
     def _start(self) -> WorkerProcess:
-        worker = WorkerProcess(self._max_memory_bytes)
+        try:
+            worker = WorkerProcess(self._max_memory_bytes)
+        except OSError as failure:  # too many processes or files, or too little memory
+            raise _not_started() from failure
         self._started.add(worker)
         try:
             worker.wait_until_ready(SECONDS_TO_START)
         except WorkerLost as lost:
             self._forget(worker)
-            raise Unavailable("No process for pixels could be started; try again later.") from lost
+            raise _not_started() from lost
         return worker
 
     def _forget(self, worker: WorkerProcess | None) -> None:
@@ -166,6 +184,10 @@ class WorkerPool:
 
 def _refusal(failure: str) -> Rejected:
     return Rejected(RejectReason.NOT_ACCEPTABLE, _SENTENCES.get(failure, _SENTENCES[wire.UNREADABLE]))
+
+
+def _not_started() -> Unavailable:
+    return Unavailable("No process for pixels could be started; try again later.")
 
 
 def _close(workers: set[WorkerProcess]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 
 from imaging.errors import Rejected
 from imaging.model.instance import Instance
+from imaging.reading.pieces import begun_with
 from imaging.reading.read_ahead import Fetch, MiB, ReadAhead
 from imaging.reading.retrieve_instances import Extent, RetrieveInstances
 from imaging.reading.transcode_instance import TranscodeInstance
@@ -94,26 +94,22 @@ class EncodeInstances:
         return max(stored, _LARGEST_EXPANSION * stored if made is None else made)
 
     def _held(self, encoding: Encoding) -> Encoded:
+        """Begun, and all there unless it turns out to be larger than it looked."""
+        return self._begun(encoding, MAX_BYTES_HELD)
+
+    def _begun(self, encoding: Encoding, at_least: int = 1) -> Encoded:
         try:
-            whole = b"".join(self.one(encoding))
+            return Encoded(encoding, _begun(self.one(encoding), at_least))
         except Rejected:
-            encoding = encoding.as_stored()
-            whole = b"".join(self.one(encoding))
-        return Encoded(encoding, _one_piece(whole))
-
-    def _begun(self, encoding: Encoding) -> Encoded:
-        pieces = self.one(encoding)
-        try:
-            first = next(pieces)
-        except Rejected:
-            return Encoded(encoding.as_stored(), self.one(encoding.as_stored()))
-        return Encoded(encoding, _with_first(first, pieces))
+            as_stored = encoding.as_stored()
+            return Encoded(as_stored, _begun(self.one(as_stored), at_least))
 
 
-def _one_piece(whole: bytes) -> Generator[bytes, None, None]:
-    yield whole
-
-
-def _with_first(first: bytes, pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    with closing(pieces):
-        yield from chain((first,), pieces)
+def _begun(pieces: Generator[bytes, None, None], at_least: int) -> Generator[bytes, None, None]:
+    """The same pieces, so many bytes of them there already."""
+    begun: list[bytes] = []
+    size_bytes = 0
+    while size_bytes < at_least and (piece := next(pieces, None)) is not None:
+        begun.append(piece)
+        size_bytes += len(piece)
+    return begun_with(begun, pieces)

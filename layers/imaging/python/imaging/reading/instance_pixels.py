@@ -1,7 +1,7 @@
 """The frames of a stored instance, each read where it lies."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -11,17 +11,19 @@ from imaging.dicom.header import read_header
 from imaging.dicom.native_frame import native_frame
 from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.pixel_layout import PixelLayout
-from imaging.dicom.transfer_syntaxes import is_video
 from imaging.errors import Rejected, RejectReason
 from imaging.model.instance import Instance
 from imaging.ports.objects import ObjectStore
 from imaging.ports.pixels import Frame
+from imaging.reading.frame_bounds import check_frames, check_layout, largest_frame
 from imaging.reading.instance_source import ForwardSource, InstanceSource
 from imaging.reading.pixel_layouts import PixelLayouts
-from imaging.reading.read_ahead import Fetch, MiB, ReadAhead
+from imaging.reading.read_ahead import MAX_BYTES_AHEAD, Fetch, MiB, ReadAhead
+from imaging.reading.room import Room
 
 MAX_PIECE_BYTES = 8 * MiB
-MAX_FRAME_BYTES = 512 * MiB
+MAX_BYTES_OF_LARGE_FRAMES = 512 * MiB
+"""What the large frames under way in a process hold together; `ReadAhead` bounds the small ones."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,21 @@ class InstancePixels:
         Shared by all answers of a process.
     layouts
         Shared with who else asks for them.
+    room
+        For large frames under way, shared by all answers of a process.
     """
 
     def __init__(
-        self, objects: ObjectStore, read_ahead: ReadAhead | None = None, layouts: PixelLayouts | None = None
+        self,
+        objects: ObjectStore,
+        read_ahead: ReadAhead | None = None,
+        layouts: PixelLayouts | None = None,
+        room: Room | None = None,
     ) -> None:
         self._objects = objects
         self._read_ahead = read_ahead or ReadAhead()
         self._layouts = layouts or PixelLayouts(objects)
+        self._room = room or Room(MAX_BYTES_OF_LARGE_FRAMES)
 
     def layout(self, instance: Instance) -> PixelLayout:
         """Where the pixels lie.
@@ -69,15 +78,35 @@ class InstancePixels:
         Raises
         ------
         Rejected
-            `NOT_ACCEPTABLE` if there are no pixels, or what describes them is missing.
+            `NOT_ACCEPTABLE` if there are no pixels, what describes them is
+            missing, or their frames are not those that it counts.
         """
-        description = self.layout(instance).description
-        if not all((description.rows, description.columns, description.samples_per_pixel, description.bits_allocated)):
-            raise Rejected(
-                RejectReason.NOT_ACCEPTABLE,
-                "The instance does not say how its pixels are laid out; retrieve the whole instance.",
-            )
-        return description
+        layout = self.layout(instance)
+        check_layout(layout, instance.size_bytes)
+        return layout.description
+
+    def room(
+        self, instance: Instance, numbers: Sequence[int], *, as_stored: bool = False
+    ) -> AbstractContextManager[None]:
+        """Memory for one of these frames, which all answers share; to be held while they are under way.
+
+        Parameters
+        ----------
+        as_stored
+            Nothing is made of it; else it is held as it is read, on its way to a worker, and made.
+
+        Raises
+        ------
+        Rejected
+            As `frames`.
+        Unavailable
+            When it is entered: there was no room in time.
+        """
+        layout = self.layout(instance)
+        check_frames(layout, numbers)
+        stored_bytes = largest_frame(layout, numbers)
+        size_bytes = stored_bytes if as_stored else 2 * stored_bytes + layout.description.frame_bytes
+        return self._room.held(size_bytes) if size_bytes > MAX_BYTES_AHEAD else nullcontext()
 
     def frames(self, instance: Instance, numbers: Sequence[int]) -> Generator[Frame, None, None]:
         """The stored frames with these numbers, counted from 1, in that order.
@@ -89,15 +118,15 @@ class InstancePixels:
         ------
         Rejected
             Before the first frame: `NO_SUCH_RESOURCE` for a number that the
-            instance has not, `NOT_ACCEPTABLE` as `description` and where it
-            cannot be told where frames begin. With a frame: `NOT_ACCEPTABLE`
-            if it is not all there.
+            instance has not, `NOT_ACCEPTABLE` as `description`, of a video and
+            of frames over 128 MiB. With a frame: `NOT_ACCEPTABLE` if it is not
+            all there.
         Unavailable
             With a frame: it cannot be read.
         """
         self.description(instance)
         layout = self.layout(instance)
-        _check(layout, numbers)
+        check_frames(layout, numbers)
         return self._deflated(instance, layout, numbers) if layout.is_deflated else self._ranged(instance, numbers)
 
     def _ranged(self, instance: Instance, numbers: Sequence[int]) -> Generator[Frame, None, None]:
@@ -110,7 +139,7 @@ class InstancePixels:
             anew = self._layouts.found_anew(instance) if layout.is_encapsulated else layout
             if anew == layout:
                 raise
-            _check(anew, numbers)
+            check_frames(anew, numbers)
             yield from self._read(instance, anew, numbers[given:])
 
     def _read(self, instance: Instance, layout: PixelLayout, numbers: Sequence[int]) -> Generator[Frame, None, None]:
@@ -135,34 +164,11 @@ class InstancePixels:
             yield from _cut(layout, run, inflated.read_range(run.first, run.end - 1))
 
 
-def _check(layout: PixelLayout, numbers: Sequence[int]) -> None:
-    description = layout.description
-    if is_video(description.transfer_syntax_uid):
-        raise Rejected(
-            RejectReason.NOT_ACCEPTABLE,
-            "The instance is a video, one stream whose frames cannot be read one by one; retrieve the whole instance.",
-        )
-    if not layout.has_frames or (layout.is_deflated and layout.is_encapsulated):
-        raise Rejected(
-            RejectReason.NOT_ACCEPTABLE,
-            "It cannot be told where the frames of the instance begin; retrieve the whole instance.",
-        )
-    if any(not 1 <= number <= description.number_of_frames for number in numbers):
-        raise Rejected(
-            RejectReason.NO_SUCH_RESOURCE,
-            f"The instance has {description.number_of_frames} frames, counted from 1; ask for one of them.",
-        )
-
-
 def _runs(layout: PixelLayout, numbers: Sequence[int]) -> Iterator[_Run]:
     """Put together what lies and is asked for one behind the other, up to a piece."""
     run: _Run | None = None
     for number in numbers:
         first, end = layout.frame_range(number)
-        if end - first > MAX_FRAME_BYTES:
-            raise Rejected(
-                RejectReason.TOO_LARGE, "A frame is larger than 512 MiB; retrieve the whole instance in ranges."
-            )
         if run and number == run.numbers[-1] + 1 and end - run.first <= MAX_PIECE_BYTES:
             run = _Run(range(run.numbers[0], number + 1), run.first, end)
             continue

@@ -12,7 +12,7 @@ from imaging.dicom.uid import check_uid
 from imaging.errors import Rejected, RejectReason
 from imaging.reading.date_time_ranges import DateRange, parse_date_range, parse_date_time_range, parse_time_range
 from imaging.reading.matcher import AllOf, EqualNumber, ItemMatcher, Matcher, NoValue, OneOf, values_of
-from imaging.reading.person_name import FuzzyNameMatcher, PersonNameMatcher, literal_prefix
+from imaging.reading.person_name import FuzzyNameMatcher, PersonNameMatcher
 from imaging.reading.query_keys import MatchKey
 from imaging.reading.wildcard import WILDCARDS, Wildcard
 
@@ -25,7 +25,6 @@ __all__ = [
     "OneOf",
     "PersonNameMatcher",
     "Wildcard",
-    "literal_prefix",
     "matcher_of",
     "values_of",
 ]

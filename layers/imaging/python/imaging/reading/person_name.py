@@ -109,11 +109,6 @@ def groups_of(value: object) -> tuple[str, ...]:
     return (value.strip() if isinstance(value, str) else "", "", "")
 
 
-def literal_prefix(matcher: object) -> str:
-    """What each name that matches begins with, made comparable; "" if nothing is known of it."""
-    return matcher.prefix if isinstance(matcher, PersonNameMatcher) else ""
-
-
 def _pattern(group: str) -> str:
     return comparable(_PRIVATE_USE.sub("\ufffd", group.strip()).replace("*", _ANY).replace("?", _ONE))
 

@@ -7,6 +7,7 @@ from imaging.errors import Rejected, RejectReason
 from imaging.ports.pixels import Rendering, Viewport
 
 MAX_FRAME_PIXELS = 64 * 1024 * 1024
+MAX_PICTURES = 10_000  # of one answer, each a part
 MAX_ANIMATED_FRAMES = 500
 MAX_ANIMATED_PIXELS = 50 * 1000 * 1000
 

@@ -41,11 +41,14 @@ class Recent(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value) -> None:
         """Keep a value, in place of those that were not used for the longest time."""
+        size_bytes = self._size_of(value)
         with self._lock:
             if key in self._values:
                 self._held_bytes -= self._size_of(self._values.pop(key))
+            if size_bytes > self._max_bytes:
+                return
             self._values[key] = value
-            self._held_bytes += self._size_of(value)
+            self._held_bytes += size_bytes
             while self._held_bytes > self._max_bytes:
                 _, dropped = self._values.popitem(last=False)
                 self._held_bytes -= self._size_of(dropped)

@@ -1,28 +1,23 @@
 """Pictures of what is stored: what is an image, which frame stands for a study, and their making."""
 
-import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from pydicom import Dataset
-
 from imaging.dicom.pixel_description import PixelDescription
-from imaging.dicom.rendering_header import rendering_header
 from imaging.errors import Rejected, RejectReason
-from imaging.model.instance import NO_LAYOUT, DicomJson, Instance
-from imaging.model.study import Series
+from imaging.model.instance import Instance
 from imaging.ports.catalogue import StudyContents
 from imaging.ports.pixels import Frame, PixelWorker, Rendering
-from imaging.reading.matching import values_of
-from imaging.reading.picture_bounds import within_bounds
+from imaging.reading.find_images import find_images
+from imaging.reading.picture_bounds import MAX_PICTURES, within_bounds
 from imaging.reading.read_ahead import Fetch, ReadAhead
+from imaging.reading.rendering_headers import Headers, RenderingHeaders
 from imaging.reading.target import Target
 
 _SIDE_BY_SIDE = 4  # as many as there are workers; more would only wait for them
-_SERIES_NUMBER, _INSTANCE_NUMBER, _ROWS = "00200011", "00200013", "00280010"
 _NOT_AN_IMAGE = "What is asked for is not an image; the instances themselves are to be had as application/dicom."
 
 
@@ -35,12 +30,8 @@ class StoredFrames(Protocol):
     def frames(self, instance: Instance, numbers: Sequence[int]) -> Generator[Frame, None, None]:
         """Stored frames, by numbers counted from 1."""
 
-
-class Headers(Protocol):
-    """`imaging.reading.instance_header.InstanceHeaders`."""
-
-    def data_set(self, instance: Instance) -> Dataset:
-        """The header with all of its values."""
+    def room(self, instance: Instance, numbers: Sequence[int]) -> AbstractContextManager[None]:
+        """Memory for them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Picture:
     """
 
     instance: Instance
-    numbers: tuple[int, ...]
+    numbers: Sequence[int]
 
 
 class RenderImage:
@@ -63,7 +54,7 @@ class RenderImage:
     def __init__(self, contents: StudyContents, pixels: StoredFrames, headers: Headers, worker: PixelWorker) -> None:
         self._contents = contents
         self._pixels = pixels
-        self._headers = headers
+        self._headers = RenderingHeaders(headers)
         self._worker = worker
         self._side_by_side = ReadAhead(side_by_side=_SIDE_BY_SIDE)
 
@@ -80,8 +71,8 @@ class RenderImage:
         """
         instance, numbers = picture.instance, picture.numbers
         rendering = within_bounds(rendering, self._pixels.description(instance), len(numbers))
-        with closing(self._pixels.frames(instance, numbers)) as frames:
-            return self._worker.rendered(rendering_header(self._headers.data_set(instance), numbers), frames, rendering)
+        with self._pixels.room(instance, numbers), closing(self._pixels.frames(instance, numbers)) as frames:
+            return self._worker.rendered(self._headers.of(instance, numbers), frames, rendering)
 
     def all(self, pictures: Sequence[Picture], rendering: Rendering) -> Generator[tuple[Picture, bytes], None, None]:
         """Make pictures one after the other, some side by side; what cannot be made is left out.
@@ -130,7 +121,7 @@ class RenderImage:
             raise
 
     def numbers(self, instance: Instance) -> Sequence[int]:
-        """Of all its frames.
+        """Of all its frames, of which there may be very many.
 
         Raises
         ------
@@ -150,13 +141,18 @@ class RenderImage:
         Raises
         ------
         Rejected
-            `NO_SUCH_RESOURCE`; `NOT_ACCEPTABLE` if nothing of it is an image.
+            `NO_SUCH_RESOURCE`; `NOT_ACCEPTABLE` if nothing of it is an image; `TOO_LARGE` if too much is.
         """
-        pictures = []
-        for instance in (one for images in self._images(target) for one in images):
+        pictures: list[Picture] = []
+        for instance in (one for images in find_images(self._contents, target) for one in images):
             if description := self.description(instance):
-                numbers = (
-                    tuple(range(1, description.number_of_frames + 1))
+                if len(pictures) == MAX_PICTURES:
+                    raise Rejected(
+                        RejectReason.TOO_LARGE,
+                        f"These are over {MAX_PICTURES} images; ask for one series, or one instance.",
+                    )
+                numbers: Sequence[int] = (
+                    range(1, description.number_of_frames + 1)
                     if animated
                     else (self._representative_number(instance, description),)
                 )
@@ -177,10 +173,11 @@ class RenderImage:
         Rejected
             `NO_SUCH_RESOURCE`; `NOT_ACCEPTABLE` if nothing of it is an image.
         """
-        for images in self._images(target):
+        for images in find_images(self._contents, target):
             instance = images[len(images) // 2]
-            description = self._pixels.description(instance)
-            return Picture(instance, (number or self._representative_number(instance, description),))
+            if number is None:
+                number = self._representative_number(instance, self._pixels.description(instance))
+            return Picture(instance, (number,))
         raise Rejected(RejectReason.NOT_ACCEPTABLE, _NOT_AN_IMAGE)
 
     def _attempt(self, picture: Picture, rendering: Rendering) -> bytes | Rejected:
@@ -192,40 +189,6 @@ class RenderImage:
     def _representative_number(self, instance: Instance, description: PixelDescription) -> int:
         if description.number_of_frames <= 1:
             return 1
-        number = rendering_header(self._headers.data_set(instance), []).get("RepresentativeFrameNumber")
+        number = self._headers.of(instance, []).get("RepresentativeFrameNumber")
         in_range = isinstance(number, int) and 1 <= number <= description.number_of_frames
         return number if in_range else (description.number_of_frames + 1) // 2
-
-    def _images(self, target: Target) -> Generator[list[Instance], None, None]:
-        """Instances that are images, series by series, as far as their rows tell; read as the caller goes on."""
-        if target.series_instance_uid:
-            parts = [target]
-        else:
-            series = sorted(self._contents.read_series(target.study), key=_series_place)
-            parts = [Target(target.study, one.series_instance_uid) for one in series]
-        found = False
-        for part in parts:
-            instances = part.instances(self._contents)
-            found = found or bool(instances)
-            if images := sorted(filter(_is_image, instances), key=_place):
-                yield images
-        if not found:
-            raise target.not_found()
-
-
-def _is_image(instance: Instance) -> bool:
-    return instance.pixel_layout != NO_LAYOUT and _ROWS in instance.attributes
-
-
-def _series_place(series: Series) -> tuple[int, str]:
-    return _number(series.attributes, _SERIES_NUMBER), series.series_instance_uid
-
-
-def _place(instance: Instance) -> tuple[int, str]:
-    return _number(instance.attributes, _INSTANCE_NUMBER), instance.key.sop_instance_uid
-
-
-def _number(attributes: DicomJson, tag: str) -> int:
-    """A number to sort by; without one, at the end."""
-    values = values_of(attributes, tag)
-    return int(values[0]) if values and values[0].lstrip("+-").isdecimal() else sys.maxsize

@@ -1,7 +1,7 @@
 """Retrieve frames: as they are stored, uncompressed, or compressed anew."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 
 from imaging.dicom.native_frame import little_endian
@@ -43,7 +43,8 @@ class RetrieveFrames:
 
     def stored(self, instance: Instance, numbers: Sequence[int]) -> Generator[Frame, None, None]:
         """Frames as they are stored; they, and what is raised, as `InstancePixels.frames` has it."""
-        return self._pixels.frames(instance, numbers)
+        frames = self._pixels.frames(instance, numbers)
+        return _in_room(frames, self._pixels.room(instance, numbers, as_stored=True))
 
     def uncompressed(self, instance: Instance, numbers: Sequence[int]) -> Generator[Frame, None, None]:
         """Frames as they would be in Explicit VR Little Endian.
@@ -55,10 +56,10 @@ class RetrieveFrames:
         Unavailable
             With a frame: it cannot be read, or no worker was free in time.
         """
-        frames = self.stored(instance, numbers)
-        if self.description(instance).transfer_syntax_uid in NATIVE:
-            return _in_little_endian(frames)
-        return self._worked_on(frames, self._worker.decoded)
+        frames = self._pixels.frames(instance, numbers)
+        is_native = self.description(instance).transfer_syntax_uid in NATIVE
+        made = _in_little_endian(frames) if is_native else self._worked_on(frames, self._worker.decoded)
+        return _in_room(made, self._pixels.room(instance, numbers))
 
     def compressed(
         self, instance: Instance, numbers: Sequence[int], transfer_syntax_uid: str
@@ -70,9 +71,9 @@ class RetrieveFrames:
         Rejected, Unavailable
             As `uncompressed`.
         """
-        return self._worked_on(
-            self.stored(instance, numbers), partial(self._encoded, transfer_syntax_uid=transfer_syntax_uid)
-        )
+        frames = self._pixels.frames(instance, numbers)
+        made = self._worked_on(frames, partial(self._encoded, transfer_syntax_uid=transfer_syntax_uid))
+        return _in_room(made, self._pixels.room(instance, numbers))
 
     def _encoded(self, frame: Frame, transfer_syntax_uid: str) -> Frame:
         return self._worker.encoded(self._worker.decoded(frame), transfer_syntax_uid)
@@ -86,6 +87,11 @@ class RetrieveFrames:
                 yield from done
 
 
+def _in_room(frames: Generator[Frame, None, None], room: AbstractContextManager[None]) -> Generator[Frame, None, None]:
+    with closing(frames), room:
+        yield from frames
+
+
 def _in_little_endian(frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
     with closing(frames):
         for frame in frames:
@@ -94,6 +100,4 @@ def _in_little_endian(frames: Generator[Frame, None, None]) -> Generator[Frame, 
 
 def _held_bytes(frame: Frame) -> int:
     """What the frame holds of memory, compressed and not."""
-    description = frame.description
-    samples = description.rows * description.columns * description.samples_per_pixel
-    return len(frame.content) + samples * -(-description.bits_allocated // 8)
+    return len(frame.content) + frame.description.frame_bytes

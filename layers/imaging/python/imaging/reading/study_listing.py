@@ -62,7 +62,12 @@ class ServingListings:
 
 
 def serving(query: Query) -> ServingListings:
-    """Accession number before patient, name, modality and date; what they leave open is matched on the rows."""
+    """Accession number before patient, name, modality and date; what they leave open is matched on the rows.
+
+    Patient ID, Accession Number and StudyDate have one value, PS3.6. Where an
+    instance has several nevertheless, the indexes know the first, and so does
+    a query that they serve; any other way of matching finds all of them.
+    """
     criteria = query.criteria
     dates = criteria.get(STUDY_DATE.tag)
     listing = StudyListing()

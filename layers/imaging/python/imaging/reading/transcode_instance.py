@@ -74,7 +74,8 @@ class TranscodeInstance:
         layout = self._layout(instance)
         if layout is None or not layout.is_encapsulated:
             return instance.size_bytes
-        return instance.size_bytes - layout.size_bytes + _native_bytes(layout)
+        described = layout.description
+        return instance.size_bytes - layout.size_bytes + described.number_of_frames * described.frame_bytes
 
     def pieces(self, instance: Instance, transfer_syntax_uid: str) -> Generator[bytes, None, None]:
         """The file in one of `targets`.
@@ -128,12 +129,6 @@ def _has_whole_frames(layout: PixelLayout) -> bool:
     # Frames of one bit a pixel follow each other without a gap: those that end inside a byte are left as stored.
     bits = described.rows * described.columns * described.samples_per_pixel * described.bits_allocated
     return layout.has_frames and is_complete and (described.number_of_frames == 1 or bits % 8 == 0)
-
-
-def _native_bytes(layout: PixelLayout) -> int:
-    described = layout.description
-    samples = described.rows * described.columns * described.samples_per_pixel * described.number_of_frames
-    return samples * -(-described.bits_allocated // 8)
 
 
 def _deflated(data_set: Generator[bytes, None, None]) -> Generator[bytes, None, None]:

@@ -1,7 +1,7 @@
 """The frames of an instance, decoded or encoded, as the value of its Pixel Data; PS3.5 Sections 8 and A.4."""
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from struct import pack
 
@@ -42,14 +42,15 @@ class TranscodedFrames:
         self._worker = worker
         self._target = transfer_syntax_uid
         self._number_of_frames = pixels.description(instance).number_of_frames
-        stored = pixels.frames(instance, range(1, self._number_of_frames + 1))
-        self._frames: Generator[Frame, None, None] = read_ahead.in_order(self._fetches(stored))
-        try:
+        numbers = range(1, self._number_of_frames + 1)
+        stored = pixels.frames(instance, numbers)
+        with ExitStack() as opened:
+            opened.enter_context(pixels.room(instance, numbers))
+            self._frames: Generator[Frame, None, None] = read_ahead.in_order(self._fetches(stored))
+            opened.enter_context(closing(self._frames))
             self._first = next(self._frames)
             self._check_size()
-        except BaseException:
-            self._frames.close()
-            raise
+            self._opened = opened.pop_all()
         self.description: PixelDescription = self._first.description
 
     def element(self, tag: int) -> Generator[bytes, None, None]:
@@ -68,12 +69,12 @@ class TranscodedFrames:
 
     def close(self) -> None:
         """Read and decode nothing more."""
-        self._frames.close()
+        self._opened.close()
 
     def _fetches(self, stored: Generator[Frame, None, None]) -> Iterator[Fetch[Frame]]:
         with closing(stored):
             for frame in stored:
-                yield Fetch(len(frame.content) + _native_bytes(frame.description), partial(self._made, frame))
+                yield Fetch(len(frame.content) + frame.description.frame_bytes, partial(self._made, frame))
 
     def _made(self, frame: Frame) -> Frame:
         native = self._worker.decoded(frame)
@@ -117,8 +118,3 @@ class TranscodedFrames:
 def _item(frame: Frame) -> bytes:
     size_bytes = len(frame.content)
     return ITEM_BYTES + pack("<L", size_bytes + size_bytes % 2) + frame.content + bytes(size_bytes % 2)
-
-
-def _native_bytes(description: PixelDescription) -> int:
-    samples = description.rows * description.columns * description.samples_per_pixel
-    return samples * -(-description.bits_allocated // 8)
