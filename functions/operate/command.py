@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -93,7 +94,8 @@ def backfill(state_dir: Path | None, only: str | None) -> None:
     for space in [only] if only else deployment.spaces:
         with console.status(f"{space}: reading") as line:
             try:
-                while (register := bootstrap.back_fill(os.environ)(space, bootstrap.now() + _SLICE)).pending:
+                back_fill = bootstrap.back_fill(os.environ, _warn)
+                while (register := back_fill(space, bootstrap.now() + _SLICE)).pending:
                     line.update(f"{space}: {register.studies_done} of about {register.studies_in_all} studies")
                     time.sleep(1)
             except ImagingError as failure:
@@ -130,6 +132,10 @@ def reconcile(state_dir: Path | None, only: str | None, after_study: str, as_jso
             )
     if failed:
         raise click.ClickException("Some instances could not be indexed now; run the command again.")
+
+
+def _warn(message: str, /, *, extra: Mapping[str, object]) -> None:
+    console.print(f"{message}: {', '.join(f'{name} {value}' for name, value in extra.items())}", soft_wrap=True)
 
 
 def _check_space(deployment: Deployment, only: str | None) -> None:

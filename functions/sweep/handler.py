@@ -32,7 +32,7 @@ def sweep() -> Sweep:
 @functools.cache
 def back_fill() -> BackFill:
     """What goes on indexing by new query tags."""
-    return bootstrap.back_fill(os.environ)
+    return bootstrap.back_fill(os.environ, logger.warning)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -52,11 +52,15 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
 
 
 def _go_on_indexing() -> None:
-    """A slice of what a new query tag asks for; what is left of it the next minute's sweeper does."""
-    until = bootstrap.now() + _SLICE
-    for space in Settings(os.environ).spaces:
+    """A slice of what a new query tag asks for; what is left of it the next minute's sweeper does.
+
+    Each space has its share of the time, and of what those before it did not need.
+    """
+    end, spaces = bootstrap.now() + _SLICE, Settings(os.environ).spaces
+    for to_come, space in zip(range(len(spaces), 0, -1), spaces, strict=True):
+        now = bootstrap.now()
         try:
-            register = back_fill()(space, until)
+            register = back_fill()(space, now + max(end - now, timedelta(0)) / to_come)
         except ImagingError as failure:
             logger.warning("could not go on indexing by a new query tag", space=space, reason=str(failure))
             continue

@@ -92,6 +92,7 @@ def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grant
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
         ),
         may.start(timer),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),

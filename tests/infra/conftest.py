@@ -73,7 +73,7 @@ def full(synthesise) -> Synthesised:
             "fhir": {"create_healthlake": True},
             "alarm_email": "imaging@example.org",
             "cors": {"allowed_origins": ["https://viewer.example.org"]},
-            "query_tags": [{"tag": "ProtocolName", "level": "series"}],
+            "query_tags": [{"tag": "ImageComments", "level": "series"}],
             "dimse": {"internet_facing": True, "peer_cidrs": ["192.0.2.0/24"], "port": 104, "tasks": 2},
         },
         gateway={

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from imaging.dicom.attributes import INSTANCE_ATTRIBUTES, PATIENT_STUDY_ATTRIBUTES, SERIES_ATTRIBUTES
+from imaging.reading.query_keys import MODALITIES_IN_STUDY
+from imaging.settings import Settings
 from infra.config import PLACEHOLDER_ACCOUNT, Configuration
-from infra.query_tag_config import query_tags_setting
+from infra.query_tag_config import MATCHED_ANYWAY, query_tags_setting
 from infra.section import ConfigurationError
 
 SPACE = {"name": "main", "ae_title": "MAIN"}
@@ -135,14 +138,14 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
         ({"cors": {"allowed_origins": ["null"]}}, "imaging.cors.allowed_origins"),
         ({"cors": {"origins": ["*"]}}, "imaging.cors.origins"),
         ({"query_tags": {}}, "imaging.query_tags"),
-        ({"query_tags": [{"tag": f"0018{n:04X}", "level": "series"} for n in range(65)]}, "imaging.query_tags"),
+        ({"query_tags": [{"tag": f"0019{n:04X}", "level": "series"} for n in range(65)]}, "imaging.query_tags"),
         ({"query_tags": [{"tag": "0018103", "level": "series"}]}, "imaging.query_tags[0].tag"),
         ({"query_tags": [{"tag": "0018,1030", "level": "series"}]}, "imaging.query_tags[0].tag"),
-        ({"query_tags": [{"tag": "ProtocolName"}]}, "imaging.query_tags[0].level"),
-        ({"query_tags": [{"tag": "ProtocolName", "level": "patient"}]}, "imaging.query_tags[0].level"),
-        ({"query_tags": [{"tag": "ProtocolName", "level": "series", "vr": "SQ"}]}, "imaging.query_tags[0].vr"),
+        ({"query_tags": [{"tag": "AcquisitionComments"}]}, "imaging.query_tags[0].level"),
+        ({"query_tags": [{"tag": "AcquisitionComments", "level": "patient"}]}, "imaging.query_tags[0].level"),
+        ({"query_tags": [{"tag": "AcquisitionComments", "level": "series", "vr": "SQ"}]}, "imaging.query_tags[0].vr"),
         (
-            {"query_tags": [{"tag": "ProtocolName", "level": "series", "private_creator": "A"}]},
+            {"query_tags": [{"tag": "AcquisitionComments", "level": "series", "private_creator": "A"}]},
             "imaging.query_tags[0].private_creator",
         ),
         ({"query_tags": [{"tag": "00191001", "level": "series"}]}, "imaging.query_tags[0].private_creator"),
@@ -154,8 +157,28 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
             {"query_tags": [{"tag": "00191101", "level": "series", "private_creator": "A", "vr": "LO"}]},
             "imaging.query_tags[0].tag",
         ),
+        ({"query_tags": [{"tag": "StationNam", "level": "series"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "StationName", "level": "series"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "00080061", "level": "study"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "ReferencedStudySequence", "level": "study"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "PixelData", "level": "instance", "vr": "LO"}]}, "imaging.query_tags[0].tag"),
+        ({"query_tags": [{"tag": "AcquisitionComments", "level": "series", "vr": "LO"}]}, "imaging.query_tags[0].vr"),
+        ({"query_tags": [{"tag": "00180002", "level": "series"}]}, "imaging.query_tags[0].vr"),
         (
-            {"query_tags": [{"tag": "0018103A", "level": "series"}, {"tag": "0018103a", "level": "study"}]},
+            {"query_tags": [{"tag": "00184000", "level": "series"}, {"tag": "00184000", "level": "study"}]},
+            "imaging.query_tags",
+        ),
+        (
+            {"query_tags": [{"tag": "00184000", "level": "series"}, {"tag": "AcquisitionComments", "level": "series"}]},
+            "imaging.query_tags",
+        ),
+        (
+            {
+                "query_tags": [
+                    {"tag": "00191001", "level": "series", "private_creator": creator, "vr": "LO"}
+                    for creator in ("A", "B")
+                ]
+            },
             "imaging.query_tags",
         ),
         (
@@ -234,7 +257,7 @@ def test_indexes_nothing_beside_and_speaks_to_no_other_origin_unless_it_is_confi
 def test_tells_the_processes_what_they_index_beside():
     tags = [
         {"tag": "0018103a", "level": "series", "vr": "LO"},
-        {"tag": "ProtocolName", "level": "series"},
+        {"tag": "AcquisitionComments", "level": "series"},
         {"tag": "00191001", "level": "instance", "vr": "DS", "private_creator": "ACME 1.1"},
     ]
 
@@ -242,6 +265,18 @@ def test_tells_the_processes_what_they_index_beside():
         {**tags[0], "tag": "0018103A"},
         *tags[1:],
     ]
+
+
+def test_what_a_search_matches_anyway_is_what_the_processes_index():
+    always = {*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES, MODALITIES_IN_STUDY.tag}
+
+    assert always == MATCHED_ANYWAY
+
+
+def test_what_is_taken_is_what_a_process_can_read():
+    setting = query_tags_setting(read(query_tags=[{"tag": "SmallestImagePixelValue", "level": "instance"}]).query_tags)
+
+    assert [tag.tag for tag in Settings({"QUERY_TAGS": setting}).query_tags] == ["00280106"]
 
 
 def test_takes_origins_of_pages():

@@ -95,7 +95,7 @@ def test_a_task_knows_what_its_process_reads(full):
     assert {"SPACES", "MANIFEST_TABLE", "GATEWAY_PORT", "GATEWAY_BIND_ADDRESS"} <= variables.keys()
     assert variables["PUBLIC_BASE_ADDRESS"] == "https://dicomweb.example.org"
     assert variables["AWS_SDK_UA_APP_ID"] == "imaging-gateway"
-    assert json.loads(variables["QUERY_TAGS"]) == [{"tag": "ProtocolName", "level": "series"}]
+    assert json.loads(variables["QUERY_TAGS"]) == [{"tag": "ImageComments", "level": "series"}]
     assert json.loads(variables["CORS_ORIGINS"]) == ["https://viewer.example.org"]
 
 

@@ -46,10 +46,10 @@ def test_who_may_read_is_told_to_every_process_that_answers(full, existing):
 
 
 def test_what_is_indexed_beside_is_told_to_every_process_that_indexes_or_searches_and_to_the_operators(full):
-    tags = [{"tag": "ProtocolName", "level": "series"}]
+    tags = [{"tag": "ImageComments", "level": "series"}]
     for process in ("index_instance", "finalize_study", "sweep", "search_retrieve", "delete_instances"):
         assert json.loads(full.process(process)["Environment"]["Variables"]["QUERY_TAGS"]) == tags
-    assert "ProtocolName" in flat(full.stacks["ImagingPipeline"]["Outputs"]["OperatorEnvironment"]["Value"])
+    assert "ImageComments" in flat(full.stacks["ImagingPipeline"]["Outputs"]["OperatorEnvironment"]["Value"])
 
 
 def test_the_function_that_draws_has_room_for_its_worker_and_as_much_again(full):

@@ -32,8 +32,21 @@ def test_a_private_one_is_named_in_block_10() -> None:
         ({"tag": "00080002", "level": "study"}, "vr"),
         ({"tag": "PixelData", "level": "instance"}, "no search can compare"),
         ({"tag": "ProtocolName", "level": "patient"}, "level"),
+        ({"tag": "ReferencedStudySequence", "level": "study", "vr": "LO"}, "leave its vr out"),
     ],
 )
 def test_a_query_tag_that_makes_no_sense_stops_the_process(entry: dict[str, str], said: str) -> None:
     with pytest.raises(WrongSetting, match=said):
         query_tags(entry)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ({"tag": "00181030", "level": "series"}, {"tag": "ProtocolName", "level": "series"}),
+        tuple({"tag": "00191001", "level": "series", "vr": "LO", "private_creator": by} for by in ("A", "B")),
+    ],
+)
+def test_one_attribute_cannot_be_two_query_tags(entries: tuple[dict[str, str], ...]) -> None:
+    with pytest.raises(WrongSetting, match="twice"):
+        query_tags(*entries)

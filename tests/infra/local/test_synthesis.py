@@ -7,7 +7,7 @@ from infra.local.synthesis import local_context
 
 
 def test_settings_that_are_passed_on_take_the_place_of_those_in_cdk_json_but_not_of_this_machines(monkeypatch):
-    tags = [{"tag": "ProtocolName", "level": "series"}]
+    tags = [{"tag": "ImageComments", "level": "series"}]
     passed_on = {"imaging": {"query_tags": tags, "region": "eu-central-1", "local": False}}
     monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps(passed_on))
 

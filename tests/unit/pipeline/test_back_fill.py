@@ -1,10 +1,12 @@
 """What is stored becomes searchable by a query tag that is configured later, whatever happens meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from itertools import count
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -19,10 +21,11 @@ from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
 from imaging.aws.dynamodb_table import ManifestTable
-from imaging.aws.rows import instance_partitions, study_partition, to_item
+from imaging.aws.rows import instance_partitions, instance_row_key, metadata_row_key, study_partition, to_item
 from imaging.dicom.attributes import text
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import StudyState
 from imaging.pipeline.back_fill import BackFill, Stores
 from imaging.pipeline.compare_study import CompareStudy
@@ -58,7 +61,11 @@ class Tagged(Archive):
     def __init__(self, table: ManifestTable) -> None:
         super().__init__(table)
         self.registers = DynamoDbTagRegisters(table)
-        self.fence = DynamoDbStudyFence(table)
+        self.warnings: list[Mapping[str, object]] = []
+        self.fence: DynamoDbStudyFence = DynamoDbStudyFence(table)
+
+    def warn(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.warnings.append(extra)
 
     def states(self, tags: Sequence[QueryTag] = TAGS) -> DynamoDbQueryTagStates:
         return DynamoDbQueryTagStates(self.table, tags)
@@ -70,6 +77,7 @@ class Tagged(Archive):
         *,
         settle: timedelta = timedelta(0),
         lasting: timedelta = LONG,
+        rewriting: DynamoDbAttributeRewriting | None = None,
     ) -> TagRegister:
         back_fill = BackFill(
             Stores(
@@ -79,10 +87,11 @@ class Tagged(Archive):
                 _of(actor, DynamoDbStudyRestoration(self.table, tags)),
             ),
             _of(actor, self.registers),
-            _of(actor, DynamoDbAttributeRewriting(self.table)),
+            _of(actor, rewriting or DynamoDbAttributeRewriting(self.table)),
             tags,
             settle=settle,
             clock=self.clock,
+            warn=self.warn,
         )
         return back_fill(self.space, self.clock() + lasting)
 
@@ -130,6 +139,33 @@ class Tagged(Archive):
             if not one.deleted
         }
         return text(row.attributes, OF_STUDY.tag), series, instances
+
+
+class CountedRewriting(DynamoDbAttributeRewriting):
+    """Remembers the instances whose rows it has written."""
+
+    def __init__(self, table: ManifestTable) -> None:
+        super().__init__(table)
+        self.instances: list[InstanceKey] = []
+
+    def rewrite_instance(self, instance: Instance, attributes: DicomJson) -> bool:
+        self.instances.append(instance.key)
+        return super().rewrite_instance(instance, attributes)
+
+
+class CountedReads(DynamoDbStudyFence):
+    """Counts how often metadata is read; after `most` times it cannot be."""
+
+    def __init__(self, table: ManifestTable, most: int = 100) -> None:
+        super().__init__(table)
+        self.metadata = 0
+        self._most = most
+
+    def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
+        if self.metadata == self._most:
+            raise Unavailable("The manifest does not answer.")
+        self.metadata += 1
+        return super().read_metadata(instances)
 
 
 def _of(actor, port):
@@ -196,7 +232,7 @@ class TestOneWalk:
         for number in range(1, 6):
             archive.keep(f"1.{number}", "1.1", "1.1.1", "V")
             archive.index_all([archive.key(f"1.{number}", "1.1", "1.1.1")])
-        percents = [archive.back_fill(lasting=timedelta(seconds=5)).percent for _ in range(12)]
+        percents = [archive.back_fill(lasting=timedelta(seconds=2)).percent for _ in range(12)]
         assert percents == sorted(percents)
         assert len(set(percents)) > 2
         assert percents[-1] == 100
@@ -240,6 +276,87 @@ class TestOneWalk:
         archive.back_fill()
         assert archive.values("1") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
 
+    def test_a_study_larger_than_a_slice_is_gone_on_with_and_no_row_is_written_twice(self, archive: Tagged) -> None:
+        keys = [archive.key("1", "1.1", f"1.1.{number}") for number in range(1, 351)]
+        for key in keys:
+            archive.keep("1", "1.1", key.sop_instance_uid, "V")
+        archive.index_all(keys)
+        rewriting = CountedRewriting(archive.table)
+        slices = 0
+        while archive.back_fill(rewriting=rewriting, lasting=timedelta(0)).pending:
+            slices += 1
+            archive.keep("1", "1.2", f"1.2.{slices}", "LATE")  # while others go on storing
+            assert archive.indexer()([archive.key("1", "1.2", f"1.2.{slices}")]) == {}
+            assert slices < 10
+        assert slices >= 3
+        assert sorted(rewriting.instances) == sorted(keys)
+        of_study, of_series, of_instances = archive.values("1")
+        assert (of_study, of_series) == ("LATE", {"1.1": "V", "1.2": "LATE"})
+        assert set(of_instances.values()) == {"V", "LATE"}
+
+    def test_a_study_that_moves_on_is_come_back_to_without_reading_its_metadata_again(self, archive: Tagged) -> None:
+        archive.keep("1", "1.1", "1.1.1", "V")
+        archive.index_all([archive.key("1", "1.1", "1.1.1")])
+        study = archive.fence.read_study(StudyKey(archive.space, "1"))
+        assert study is not None
+        assert archive.fence.claim(study, "claim")
+        archive.fence = fence = CountedReads(archive.table)
+        assert archive.back_fill().left == ("1",)
+        assert archive.back_fill().left == ("1",)
+        assert fence.metadata == 1
+
+    def test_an_outage_stops_it_at_a_study_that_is_named_and_keeps_what_is_done(self, archive: Tagged) -> None:
+        for study in ("1", "2"):
+            archive.keep(study, "1.1", "1.1.1", "V")
+            archive.index_all([archive.key(study, "1.1", "1.1.1")])
+        archive.fence = CountedReads(archive.table, most=1)
+        with pytest.raises(Unavailable):
+            archive.back_fill()
+        assert archive.warnings == [{"space": archive.space, "study_instance_uid": "2"}]
+        assert archive.registers.read_register(archive.space).last_study == "1"
+
+    def test_an_instance_whose_metadata_is_lost_is_named_and_holds_up_nothing(self, archive: Tagged) -> None:
+        lost = archive.key("1", "1.1", "1.1.1")
+        archive.keep("1", "1.1", "1.1.1", "V")
+        archive.keep("1", "1.1", "1.1.2", "V")
+        archive.index_all([lost, archive.key("1", "1.1", "1.1.2")])
+        rows = [row for row in archive.fence.read_instances(lost.study) if row.key == lost]
+        row_key = to_item(metadata_row_key(rows[0]))
+        client("dynamodb").delete_item(TableName=archive.table.name, Key=row_key)
+        register = archive.back_fill()
+        assert not register.pending
+        assert register.instances_passed_over == 1
+        assert [warning["sop_instance_uid"] for warning in archive.warnings] == ["1.1.1"]
+        assert archive.values("1")[2] == {"1.1.1": "", "1.1.2": "V"}
+
+    def test_a_study_that_cannot_be_read_is_named_and_the_others_are_indexed(self, archive: Tagged) -> None:
+        for study in ("1", "2", "3"):
+            archive.keep(study, "1.1", "1.1.1", "V")
+            archive.index_all([archive.key(study, "1.1", "1.1.1")])
+        broken = instance_row_key(archive.key("2", "1.1", "1.1.1"))
+        row = archive.table.get(broken)
+        assert row is not None
+        archive.table.put_many([{**row, "attributes": b"no zlib"}])
+        register = archive.back_fill()
+        assert (register.failed, register.studies_done) == (("2",), 2)
+        assert [warning["study_instance_uid"] for warning in archive.warnings] == ["2"]
+        assert archive.values("3") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
+        archive.table.put_many([row])
+        assert not archive.back_fill().pending
+        assert archive.values("2") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
+
+    def test_a_finalizer_that_was_overtaken_does_not_undo_it(self, archive: Tagged) -> None:
+        archive.keep("1", "1.1", "1.1.1", "V")
+        archive.index_all([archive.key("1", "1.1", "1.1.1")])
+        study = archive.fence.read_study(StudyKey(archive.space, "1"))
+        assert study is not None
+        assert archive.fence.claim(study, "slow")
+        read_before = archive.fence.read_series(study.key)
+        archive.finalizer()(study.key)
+        archive.back_fill()
+        archive.fence.note_series(study, "slow", [replace(one, metadata_key="its metadata") for one in read_before])
+        assert archive.values("1") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
+
     def test_a_study_whose_rows_are_lost_comes_back_with_what_its_revision_did_not_know(self, archive: Tagged) -> None:
         archive.keep("1", "1.1", "1.1.1", "V")
         archive.index_all([archive.key("1", "1.1", "1.1.1")])
@@ -257,11 +374,33 @@ class TestOneWalk:
         assert archive.values("1") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
 
 
+def test_searches_go_on_with_what_was_read_last_while_one_of_them_reads_it_again(table, monkeypatch):
+    archive, may_go_on, is_reading = Tagged(table), Event(), Event()
+    monkeypatch.setattr("imaging.aws.dynamodb_query_tags._SECONDS_KEPT", -1.0)
+    states = archive.states()
+    before = states.read(archive.space)
+    archive.back_fill()
+    get = table.get
+
+    def slow_get(row_key):
+        is_reading.set()
+        assert may_go_on.wait(30)
+        return get(row_key)
+
+    monkeypatch.setattr(table, "get", slow_get)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(states.read, archive.space)
+        assert is_reading.wait(30)
+        assert states.read(archive.space) == before
+        may_go_on.set()
+        assert reading.result(30).ready == TAGS
+
+
 place = st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2))
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -20,7 +20,7 @@ SIZES = (500, 2_000)
 INDEXED = {
     "by patient": {"PatientID": "P3"},
     "by patients": {"PatientID": "P3", "StudyDate": "20160101-20201231"},
-    "by accession": {"AccessionNumber": "A517"},
+    "by accession": {"AccessionNumber": "A417"},
     "by date range": {"StudyDate": "20180101-20241231"},
     "by name prefix": {"PatientName": "dav*"},
     "by whole name": {"PatientName": "DAVIS^GIVEN3"},

@@ -32,7 +32,7 @@ from imaging.dicomweb.store_resource import StoreResource
 from imaging.model.links import Links
 from imaging.model.study import Study
 from imaging.pipeline.announce_change import AnnounceChange
-from imaging.pipeline.back_fill import BackFill, Stores
+from imaging.pipeline.back_fill import BackFill, Stores, Warn
 from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import FinalizeStudy
@@ -302,7 +302,7 @@ def sweep(environment: Environment) -> Sweep:
     )
 
 
-def back_fill(environment: Environment) -> BackFill:
+def back_fill(environment: Environment, warn: Warn) -> BackFill:
     """What indexes by a new query tag, for the sweeper and the operators' command."""
     settings = Settings(environment)
     objects, table = S3Objects(settings.spaces), _table(settings)
@@ -313,6 +313,7 @@ def back_fill(environment: Environment) -> BackFill:
         settings.query_tags,
         settle=settings.query_tags_settle,
         clock=now,
+        warn=warn,
     )
 
 

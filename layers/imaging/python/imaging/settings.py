@@ -12,7 +12,10 @@ from imaging.errors import Rejected, RejectReason
 _TAG = re.compile("[0-9A-Fa-f]{8}")
 _LEVELS = ("study", "series", "instance")
 _COMPARABLE_VRS = frozenset(
-    "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST SV TM UC UI UL UR US UT UV".split()  # noqa: SIM905
+    (
+        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH"),
+        *("SL", "SS", "ST", "SV", "TM", "UC", "UI", "UL", "UR", "US", "UT", "UV"),
+    )
 )
 
 
@@ -116,7 +119,10 @@ class Settings:
         WrongSetting
             If one of them is no attribute that a search could compare.
         """
-        return tuple(_query_tag(**entry) for entry in json.loads(self.get("QUERY_TAGS", "[]")))
+        found = tuple(_query_tag(**entry) for entry in json.loads(self.get("QUERY_TAGS", "[]")))
+        if len({tag.tag for tag in found}) < len(found):
+            raise WrongSetting("QUERY_TAGS names an attribute twice; rows have one place for it.")
+        return found
 
     @property
     def query_tags_settle(self) -> timedelta:
@@ -140,10 +146,12 @@ def _query_tag(tag: str, level: str, vr: str = "", private_creator: str = "") ->
             raise WrongSetting(f"Query tag {tag} is private and needs its vr and its private_creator.")
         number, keyword = number & 0xFFFF00FF | 0x1000, ""
     else:
-        if not (vr or datadict.dictionary_has_tag(number)):
+        known = datadict.dictionary_VR(number).split(" or ") if datadict.dictionary_has_tag(number) else [vr]
+        if not known[0]:
             raise WrongSetting(f"Query tag {tag} is not in PS3.6 and needs its vr.")
-        vr, private_creator = vr or datadict.dictionary_VR(number).partition(" ")[0], ""
-        keyword = datadict.keyword_for_tag(number)
+        if vr and vr not in known:
+            raise WrongSetting(f"Query tag {tag} has the VR {' or '.join(known)} in PS3.6; leave its vr out.")
+        vr, keyword, private_creator = vr or known[0], datadict.keyword_for_tag(number), ""
     if vr not in _COMPARABLE_VRS:
         raise WrongSetting(f"Query tag {tag} has the VR {vr}, whose values no search can compare.")
     if level not in _LEVELS:

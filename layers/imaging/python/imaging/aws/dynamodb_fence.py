@@ -4,7 +4,7 @@ The fence is the study's count of changes. Whoever commits must have seen the
 latest: a change in between makes the condition fail, and the study waits again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
@@ -35,6 +35,7 @@ from imaging.model.revision import Revision
 from imaging.model.study import Series, Study, StudyState
 from imaging.ports.manifest import CommittedRevision, PendingKind
 
+_SERIES_PER_TRANSACTION = 50  # of 100 actions and 4 MB
 _UNMOVED = "#changes = :changes AND #revision = :revision AND #state IN (:open_, :finalizing)"
 
 
@@ -99,28 +100,14 @@ class DynamoDbStudyFence:
             return False
         return True
 
-    def note_series(self, series: Iterable[Series]) -> None:
-        """Set counts, attributes and metadata key, on those series that still have as many changes."""
-        for one in series:
-            sets: Row = {"instances": one.instances}
-            if one.instances:
-                sets |= {
-                    "uid": one.series_instance_uid,
-                    "metadata_key": one.metadata_key,
-                    "metadata_changes": one.changes,
-                    "attributes": packed(one.attributes),
-                }
-            self._table.update(
-                series_row_key(one.study, one.series_instance_uid),
-                UpdateExpression="SET "
-                + ", ".join(f"#{name} = :{name}" for name in sets)
-                + ("" if one.instances else " REMOVE #uid"),
-                ConditionExpression="#changes = :changes",
-                ExpressionAttributeNames=_names(*sets, "uid", "changes"),
-                ExpressionAttributeValues=to_item(
-                    {":changes": one.changes, **{f":{name}": value for name, value in sets.items()}}
-                ),
-            )
+    def note_series(self, study: Study, claim: str, series: Sequence[Series]) -> None:
+        """Set counts, attributes and metadata key of series, unless they or the study moved on."""
+        for start in range(0, len(series), _SERIES_PER_TRANSACTION):
+            notes = [_note_on_series(one) for one in series[start : start + _SERIES_PER_TRANSACTION]]
+            try:
+                self._table.transact([_is_claimed(study, claim), *notes])
+            except ConditionsFailed:
+                return  # and so will the commit's
 
     def _rows(self, partition: str, prefix: str) -> Iterator[Row]:
         return self._table.query(
@@ -140,6 +127,41 @@ def _as_seen(study: Study) -> Row:
         ":revision": study.revision,
         ":open_": StudyState.OPEN.value,
         ":finalizing": StudyState.FINALIZING.value,
+    }
+
+
+def _is_claimed(study: Study, claim: str) -> dict[str, Row]:
+    return {
+        "ConditionCheck": {
+            "Key": to_item(study_row_key(study.key)),
+            "ConditionExpression": "#claim = :claim AND #state = :finalizing",
+            "ExpressionAttributeNames": _names("claim", "state"),
+            "ExpressionAttributeValues": to_item({":claim": claim, ":finalizing": StudyState.FINALIZING.value}),
+        }
+    }
+
+
+def _note_on_series(series: Series) -> dict[str, Row]:
+    sets: Row = {"instances": series.instances}
+    if series.instances:
+        sets |= {
+            "uid": series.series_instance_uid,
+            "metadata_key": series.metadata_key,
+            "metadata_changes": series.changes,
+            "attributes": packed(series.attributes),
+        }
+    return {
+        "Update": {
+            "Key": to_item(series_row_key(series.study, series.series_instance_uid)),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :{name}" for name in sets)
+            + ("" if series.instances else " REMOVE #uid"),
+            "ConditionExpression": "#changes = :changes",
+            "ExpressionAttributeNames": _names(*sets, "uid", "changes"),
+            "ExpressionAttributeValues": to_item(
+                {":changes": series.changes, **{f":{name}": value for name, value in sets.items()}}
+            ),
+        }
     }
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import datetime
 from threading import Lock
 
@@ -16,6 +16,7 @@ from imaging.aws.rows import (
     timestamp,
     to_item,
 )
+from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import Series, Study
 from imaging.ports.catalogue import QueryTags
@@ -42,9 +43,12 @@ class DynamoDbTagRegisters:
             pending=frozenset(row["tags_pending"]),
             since=datetime.fromisoformat(row["since"]) if "since" in row else None,
             last_study=row.get("last_study", ""),
+            reached=InstanceKey(space, *row["reached"]) if "reached" in row else None,
             left=tuple(row["studies_left"]),
+            failed=tuple(row.get("studies_failed", ())),
             studies_done=row["studies_done"],
             studies_in_all=row["studies_in_all"],
+            instances_passed_over=row.get("instances_passed_over", 0),
             version=row["version"],
         )
 
@@ -58,9 +62,12 @@ class DynamoDbTagRegisters:
             "tags_pending": sorted(written.pending),  # not "pending", the sweeper's index
             "since": timestamp(written.since) if written.since else None,
             "last_study": written.last_study,
+            "reached": list(astuple(written.reached)[1:]) if written.reached else None,  # its UIDs
             "studies_left": list(written.left),
+            "studies_failed": list(written.failed),
             "studies_done": written.studies_done,
             "studies_in_all": written.studies_in_all,
+            "instances_passed_over": written.instances_passed_over,
             "version": written.version,
         }
         put = {
@@ -95,12 +102,21 @@ class DynamoDbQueryTagStates:
         """Those that are configured; what it says may be some seconds old."""
         if not self._query_tags:
             return QueryTags()
-        with self._turn:
-            read_at, states = self._kept.get(space, (0.0, None))
-            if states is None or time.monotonic() - read_at > _SECONDS_KEPT:
-                states = self._read(space)
-                self._kept[space] = time.monotonic(), states
+        read_at, states = self._kept.get(space, (0.0, None))
+        if states is None:
+            return self._read_again(space)
+        # One reads it again; to the others, should that take long, what was read last is good enough.
+        if time.monotonic() - read_at <= _SECONDS_KEPT or not self._turn.acquire(blocking=False):
             return states
+        try:
+            return self._read_again(space)
+        finally:
+            self._turn.release()
+
+    def _read_again(self, space: str) -> QueryTags:
+        states = self._read(space)
+        self._kept[space] = time.monotonic(), states
+        return states
 
     def _read(self, space: str) -> QueryTags:
         register = self._registers.read_register(space)

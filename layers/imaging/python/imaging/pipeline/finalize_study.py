@@ -109,7 +109,7 @@ class FinalizeStudy:
             return Finalized.STILL_INDEXING
         revision = _revision_of(study, rows, self._last_revision(study), self._clock(), self._query_tags)
         self._series_metadata.consolidate(revision, rows)
-        self._fence.note_series(_series_as_counted(revision, series_rows))
+        self._fence.note_series(study, claim, _series_as_counted(revision, series_rows))
         if not revision.is_change:
             closed = self._fence.close(study, claim, revision)
             return Finalized.UNCHANGED if closed else self._wait_again(study.key)

@@ -115,8 +115,11 @@ class StudyFence(Protocol):
     def commit(self, study: Study, claim: str, revision: Revision) -> bool:
         """Make the study final at `revision`; False if it moved on."""
 
-    def note_series(self, series: Iterable[Series]) -> None:
-        """Set counts, attributes and metadata key, on those series that still have as many changes."""
+    def note_series(self, study: Study, claim: str, series: Sequence[Series]) -> None:
+        """Set counts, attributes and metadata key of series, unless they or the study moved on.
+
+        What has lost its claim read rows that may have been rewritten since.
+        """
 
     def read_metadata(self, instances: Sequence[Instance]) -> dict[InstanceKey, bytes]:
         """The gzipped DICOM JSON of those whose metadata the manifest keeps; the others' is spilled."""

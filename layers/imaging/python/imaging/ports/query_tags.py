@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import Series, Study
 from imaging.settings import QueryTag
@@ -26,10 +27,16 @@ class TagRegister:
         When the last of the pending ones was seen first.
     last_study
         The walk has come so far, in the order of the bucket.
+    reached
+        The last instance that is done of a study under way.
     left
-        Studies before that which moved on while they were rewritten.
+        Studies before `last_study` of which all instances are done; they moved on meanwhile themselves.
+    failed
+        Studies before `last_study` that could not be read, nobody knows why.
     studies_done, studies_in_all
         Counts; the latter as it was when the walk began.
+    instances_passed_over
+        How many are not indexed by the tags because their metadata is lost.
     version
         Of the register, for whoever writes it next.
     """
@@ -39,9 +46,12 @@ class TagRegister:
     pending: frozenset[str] = frozenset()
     since: datetime | None = None
     last_study: str = ""
+    reached: InstanceKey | None = None
     left: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     studies_done: int = 0
     studies_in_all: int = 0
+    instances_passed_over: int = 0
     version: int = 0
 
     @property
