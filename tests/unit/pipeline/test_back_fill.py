@@ -400,7 +400,7 @@ place = st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2))
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

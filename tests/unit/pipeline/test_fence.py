@@ -336,7 +336,7 @@ mutations = st.lists(mutation, min_size=1, max_size=5)
 
 
 @settings(
-    max_examples=80,
+    max_examples=45,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -491,7 +491,7 @@ erasures = st.lists(erasure, min_size=1, max_size=4)
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -557,7 +557,7 @@ def test_in_any_order_what_was_deleted_is_gone_at_once_and_what_is_stored_afterw
         assert key in seen or not erasing.journal.must_be_there(place), f"{place} was stored after all deletes"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(mutations, min_size=1, max_size=3), lost=st.sets(st.integers(0, 20)))
 def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(table, batches, lost):
     world = World(table)

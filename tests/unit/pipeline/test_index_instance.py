@@ -73,7 +73,7 @@ def with_header_of(header_bytes: int, *, undefined_length: bool) -> bytes:
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
-@pytest.mark.parametrize("header_bytes", [1_000, 64_000, 66_000, 130_000, 1_000_000, 4_000_000])
+@pytest.mark.parametrize("header_bytes", [1_000, 64_000, 66_000, 130_000, 1_000_000])
 def test_reads_no_more_than_the_header_and_64_kib(header_bytes, undefined_length):
     part10 = with_header_of(header_bytes, undefined_length=undefined_length)
     header_end = part10.rindex(PIXEL_DATA)

@@ -16,7 +16,7 @@ from tests.manifest_table import counted_rows, create_manifest_table
 
 PAGE = 50
 MOST_ITEMS = 4 * PAGE
-SIZES = (500, 2_000)
+SIZES = (500, 1_000)
 INDEXED = {
     "by patient": {"PatientID": "P3"},
     "by patients": {"PatientID": "P3", "StudyDate": "20160101-20201231"},

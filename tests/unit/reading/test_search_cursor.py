@@ -32,7 +32,7 @@ QUERIES = (
     {"PatientAge": "040Y"},
 )
 OTHERS = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -238,7 +238,7 @@ def refusal(archive: Archive, asked: Query) -> RejectReason | None:
     return None
 
 
-@settings(OTHERS, max_examples=300)
+@settings(OTHERS, max_examples=100)
 @given(
     level=st.sampled_from(Level),
     asked=st.sampled_from([*QUERIES, *OPEN_RANGES]),
