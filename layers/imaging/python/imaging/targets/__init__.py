@@ -1,0 +1,1 @@
+"""Where bindings lead, one file a kind of target."""
