@@ -11,6 +11,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
 from imaging.errors import Unavailable
+from imaging.model.identifiers import InstanceKey
+from imaging.model.study import Study
+from imaging.ports.manifest import CommittedRevision
+
+_ANNOUNCED = {
+    InstanceKey: "AnnouncedInstances",
+    CommittedRevision: "AnnouncedRevisions",
+    Study: "TimersStarted",
+}
 
 logger = Logger()
 tracer = Tracer()
@@ -41,5 +50,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         except Unavailable as failure:
             logger.warning("not announced yet", why=str(failure))
             return {"batchItemFailures": [{"itemIdentifier": run[0][0]}]}
-        metrics.add_metric(f"Announced{kind.__name__}", MetricUnit.Count, len(run))
+        metrics.add_metric(_ANNOUNCED[kind], MetricUnit.Count, len(run))
     return {"batchItemFailures": []}

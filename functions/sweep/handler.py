@@ -14,9 +14,20 @@ from imaging import bootstrap
 from imaging.errors import ImagingError
 from imaging.pipeline.back_fill import BackFill
 from imaging.pipeline.sweep import Grace, Sweep
+from imaging.ports.manifest import PendingKind
+from imaging.ports.marks import Marks
 from imaging.settings import Settings
 
 _SLICE = timedelta(seconds=30)  # over when the next minute begins
+
+_OLDEST = {
+    "OldestUnannouncedSeconds": (
+        PendingKind.ANNOUNCE_CHANGE,
+        PendingKind.ANNOUNCE_FEED,
+        PendingKind.ANNOUNCE_REVISION,
+    ),
+    "OldestUnpublishedSeconds": (PendingKind.PUBLISH,),
+}
 
 logger = Logger()
 tracer = Tracer()
@@ -27,6 +38,12 @@ metrics = Metrics()
 def sweep() -> Sweep:
     """The use case, composed at the first event."""
     return bootstrap.sweep(os.environ)
+
+
+@functools.cache
+def marks() -> Marks:
+    """What is waiting."""
+    return bootstrap.marks(os.environ)
 
 
 @functools.cache
@@ -47,8 +64,23 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         logger.info("took up what was left", **swept)
     if swept["failed"]:
         logger.warning("some of what was left could not be taken up; it keeps its mark")
+    _gauge()
     _go_on_indexing()
     return swept
+
+
+def _gauge() -> None:
+    """Count what is waiting, as the dashboard shows it minute by minute."""
+    now = bootstrap.now()
+    try:
+        tallies = {kind: marks().tally(kind) for kind in PendingKind}
+    except ImagingError as failure:
+        logger.warning("could not count what is waiting", reason=str(failure))
+        return
+    metrics.add_metric("OpenStudies", MetricUnit.Count, tallies[PendingKind.FINALIZE].count)
+    for name, kinds in _OLDEST.items():
+        oldest = min(tallies[kind].oldest or now for kind in kinds)
+        metrics.add_metric(name, MetricUnit.Seconds, max(0, (now - oldest).total_seconds()))
 
 
 def _go_on_indexing() -> None:

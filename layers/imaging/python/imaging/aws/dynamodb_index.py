@@ -1,6 +1,6 @@
 """Stage 2's conditional writes: instances, and their count on series and study, in one transaction."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from imaging.aws.rows import (
     to_item,
 )
 from imaging.aws.searchable import Listings, listing_actions, listings_held, study_search_keys
+from imaging.aws.untold import SET_UNTOLD, entries_of, untold_names, untold_values
 from imaging.dicom.attributes import series_level, study_level, text
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
@@ -90,9 +91,8 @@ class DynamoDbInstanceIndex:
 
     def _actions(self, changes: list[Change], at: datetime) -> list[dict[str, Any]]:
         told = [change for change in changes if change.is_told]
-        actions = [_write_instance(change, at) for change in changes]
         if not told:
-            return actions
+            return [_write_instance(change, entries_of(change), at) for change in changes]
         study_key = told[0].after.key.study
         by_series: defaultdict[str, list[Change]] = defaultdict(list)
         for change in told:
@@ -103,36 +103,45 @@ class DynamoDbInstanceIndex:
                 [study_row_key(study_key), *(series_row_key(study_key, uid) for uid in by_series)]
             )
         }
-        appearing = 0
+        series_of, actions = Counter[InstanceKey](), []
         for series_instance_uid, of_series in by_series.items():
             row_key = series_row_key(study_key, series_instance_uid)
             before = series_of_row(rows[row_key["sk"]]) if row_key["sk"] in rows else None
             tally = _tally(of_series)
-            appearing += _appearing(before.instances if before else 0, tally.instances)
+            # One change of the series tells the feed that the series came or went.
+            series_of[of_series[0].after.key] = _appearing(before.instances if before else 0, tally.instances)
             attributes = series_level(tally.newest.attributes, self._query_tags)
             actions.append(_count_on_series(study_key, series_instance_uid, row_key, before, tally, attributes))
         study = study_of_row(rows["STUDY"]) if "STUDY" in rows else None
         tally, modalities = _tally(told), _modalities(told)
         attributes = study_level(tally.newest.attributes, self._query_tags)
         listings = _listings(study, tally, modalities)
+        appearing = sum(series_of.values())
         actions.append(_count_on_study(study_key, study, tally, attributes, appearing, modalities, listings, at))
-        return actions + listing_actions(study_key, study.listings if study else "", listings)
+        studies_of = {told[0].after.key: _appearing(study.instances if study else 0, tally.instances)}
+        instances = [
+            _write_instance(change, entries_of(change, studies=studies_of.get(key, 0), series=series_of[key]), at)
+            for change in changes
+            for key in [change.after.key]
+        ]
+        return instances + actions + listing_actions(study_key, study.listings if study else "", listings)
 
 
-def _write_instance(change: Change, at: datetime) -> dict[str, Any]:
+def _write_instance(change: Change, untold: Sequence[Row], at: datetime) -> dict[str, Any]:
+    """An update, not a put: what earlier changes left to be told must stay."""
     row: Row = instance_row(change.after)
-    if not change.is_told:
-        # An update, not a put: the mark of an earlier change that is still untold must stay.
-        row_key = {"pk": row.pop("pk"), "sk": row.pop("sk")}
-        condition, values = _unmoved(change.before)
-        return _update(row_key, sets=_present(row), adds={}, removes=[], condition=condition, values=values)
+    row_key = {"pk": row.pop("pk"), "sk": row.pop("sk")}
     condition, values = _unmoved(change.before)
-    row["pending"] = pending_mark(PendingKind.ANNOUNCE_CHANGE, change.after.key.study)
-    row["pending_since"] = timestamp(at)
-    put: dict[str, Any] = {"Item": to_item(row), "ConditionExpression": condition}
-    if values:
-        put["ExpressionAttributeValues"] = to_item(values)
-    return {"Put": put}
+    sets = _present(row)
+    update = _update(
+        row_key, sets=sets, adds={}, removes=[*(row.keys() - sets.keys())], condition=condition, values=values
+    )
+    if untold:
+        body = update["Update"]
+        body["UpdateExpression"] = body["UpdateExpression"].replace("SET ", f"SET {SET_UNTOLD}, ", 1)
+        body["ExpressionAttributeNames"] |= untold_names()
+        body["ExpressionAttributeValues"] |= to_item(untold_values(change.after.key, untold, at))
+    return update
 
 
 def _unmoved(before: Instance | None) -> tuple[str, Row]:
@@ -237,34 +246,29 @@ def _count_on_study(
         "last_change_at": timestamp(at),
     }
     removes: list[str] = []
+    if not tally.newest.deleted and not _is_older(tally.newest, before):
+        sets |= _told_by_door(tally.newest)
+        removes += {"expected_instances"} - sets.keys()
     condition, values = _counted_as_read("instances", before.instances if before else None, tally.instances)
     if before:
         listed, as_seen = listings_held(before.listings)
         condition += f" AND {listed}"
         values |= as_seen
+        condition += " AND " + ("#state = :final" if before.state is StudyState.FINAL else "#state <> :final")
+        values[":final"] = StudyState.FINAL.value
     if listings:
         sets["listings"] = listings
     else:
         removes.append("listings")
-    if before is None or before.state is StudyState.FINAL:
+    if before is None or before.state is StudyState.FINAL:  # the mark of an open one stands already
         sets["opened_at"] = sets["pending_since"] = timestamp(at)
         sets["pending"] = pending_mark(PendingKind.FINALIZE, key)
-        if before:
-            condition += " AND #state = :final"
-            values[":final"] = StudyState.FINAL.value
-    else:
-        # Its mark stands already; it must not have become final in between.
-        condition += " AND #state IN (:open_, :finalizing)"
-        values |= {":open_": StudyState.OPEN.value, ":finalizing": StudyState.FINALIZING.value}
     if (before.instances if before else 0) + tally.instances == 0:
         removes += study_search_keys({})
     elif not tally.newest.deleted:
-        sets["attributes"] = packed(attributes)
-        for name, value in study_search_keys(attributes).items():
-            if value:
-                sets[name] = value
-            else:
-                removes.append(name)
+        found = {name: value for name, value in study_search_keys(attributes).items() if value}
+        sets |= {"attributes": packed(attributes), **found}
+        removes += study_search_keys({}).keys() - found.keys()
     adds: Row = {
         "changes": tally.changes,
         "instances": tally.instances,
@@ -274,6 +278,19 @@ def _count_on_study(
     if modalities:
         adds["modalities"] = modalities
     return _update(study_row_key(key), sets=sets, adds=adds, removes=removes, condition=condition, values=values)
+
+
+def _told_by_door(newest: Instance) -> Row:
+    """What finishes a study early: when its latest was stored, and how many there shall be."""
+    told: Row = {"last_stored_at": timestamp(newest.arrival.stored_at)}
+    if newest.arrival.expected_instances:
+        told["expected_instances"] = newest.arrival.expected_instances
+    return told
+
+
+def _is_older(newest: Instance, before: Study | None) -> bool:
+    """Whether what was stored later is counted already."""
+    return bool(before and before.last_stored_at and before.last_stored_at > newest.arrival.stored_at)
 
 
 def _update(

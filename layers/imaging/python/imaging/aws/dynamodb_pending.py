@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.feed_rows import batch_of_row, feed_row_key
 from imaging.aws.rows import (
     PENDING_SHARDS,
     Row,
-    change_of_row,
-    instance_row_key,
+    instance_key_of,
     pending_mark,
     revision_of_row,
     revision_row_key,
@@ -17,8 +17,9 @@ from imaging.aws.rows import (
     timestamp,
     to_item,
 )
-from imaging.model.identifiers import StudyKey
-from imaging.ports.manifest import CommittedRevision, PendingKind, UnannouncedChange
+from imaging.model.feed import FeedBatch
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.ports.manifest import CommittedRevision, PendingKind
 
 _REMOVE = "REMOVE pending, pending_since"
 
@@ -40,9 +41,16 @@ class DynamoDbPendingWork:
         """Studies without a revision of their latest change."""
         return map(study_of, self._marked(PendingKind.FINALIZE, opened_before))
 
-    def unannounced_changes(self, before: datetime) -> Iterator[UnannouncedChange]:
-        """Changes of instances that no event has told."""
-        return map(change_of_row, self._marked(PendingKind.ANNOUNCE_CHANGE, before))
+    def unannounced_changes(self, before: datetime) -> Iterator[InstanceKey]:
+        """Instances with changes that the feed has not taken."""
+        return map(instance_key_of, self._marked(PendingKind.ANNOUNCE_CHANGE, before))
+
+    def unannounced_batches(self, before: datetime) -> Iterator[FeedBatch]:
+        """Batches of the feed that no event has told."""
+        for marked in self._marked(PendingKind.ANNOUNCE_FEED, before):
+            row = self._table.get({"pk": marked["pk"], "sk": marked["sk"]})
+            if row and "pending" in row:  # the index may lag behind
+                yield batch_of_row(row)
 
     def unannounced_revisions(self, before: datetime) -> Iterator[CommittedRevision]:
         """Revisions that no event has told."""
@@ -63,13 +71,12 @@ class DynamoDbPendingWork:
             ),
         )
 
-    def change_announced(self, change: UnannouncedChange) -> None:
-        """Remove the mark, unless a later change has set its own."""
+    def batch_announced(self, batch: FeedBatch) -> None:
+        """Remove the mark of a batch of the feed."""
         self._table.update(
-            instance_row_key(change.key),
+            feed_row_key(batch.space, batch.last),
             UpdateExpression=_REMOVE,
-            ConditionExpression="change_number = :number",
-            ExpressionAttributeValues=to_item({":number": change.change_number}),
+            ConditionExpression="attribute_exists(pending)",
         )
 
     def revision_announced(self, revision: CommittedRevision, at: datetime) -> None:

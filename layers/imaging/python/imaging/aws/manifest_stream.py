@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from imaging.aws.rows import Row, change_of_row, of_item, revision_of_row, study_of_row
+from imaging.aws.rows import Row, instance_key_of, of_item, revision_of_row, study_of_row
+from imaging.model.identifiers import InstanceKey
 from imaging.model.study import Study, StudyState
-from imaging.ports.manifest import CommittedRevision, PendingKind, UnannouncedChange
+from imaging.ports.manifest import CommittedRevision, PendingKind
 
 
 def read_stream_record(
     old_image: dict[str, Any] | None, new_image: dict[str, Any] | None
-) -> UnannouncedChange | CommittedRevision | Study | None:
+) -> InstanceKey | CommittedRevision | Study | None:
     """Read one record's images, in DynamoDB's attribute values.
 
     Returns
     -------
-    UnannouncedChange, CommittedRevision, Study or None
-        A change or revision that bears its mark; a study that has just opened;
+    InstanceKey, CommittedRevision, Study or None
+        An instance or revision that bears its mark; a study whose timer is to be started;
         None for every other record, such as the removal of a mark.
     """
     if not new_image:
@@ -23,16 +24,25 @@ def read_stream_record(
     new = _row(new_image)
     mark = str(new.get("pending", "")).partition("#")[0]
     if mark == PendingKind.ANNOUNCE_CHANGE:
-        return change_of_row(new)
+        return instance_key_of(new)  # what it has to tell its row says: the record may be an old one
     if mark == PendingKind.ANNOUNCE_REVISION:
         return revision_of_row(new)
-    if mark == PendingKind.FINALIZE and new["state"] == StudyState.OPEN and _was(old_image) != StudyState.OPEN:
+    if mark == PendingKind.FINALIZE and new["state"] == StudyState.OPEN and _asks_for_a_timer(old_image, new):
         return study_of_row(new)
     return None
 
 
-def _was(old_image: dict[str, Any] | None) -> str:
-    return str(_row(old_image).get("state", "")) if old_image else ""
+def _asks_for_a_timer(old_image: dict[str, Any] | None, new: Row) -> bool:
+    """Whether the study has just opened, or waits anew, or has as many instances as its sender said."""
+    old = _row(old_image) if old_image else {}
+    waits_anew = any(old.get(name) != new[name] for name in ("state", "opened_at"))
+    return waits_anew or (_is_as_expected(new) and not _is_as_expected(old))
+
+
+def _is_as_expected(row: Row) -> bool:
+    expected: int = row.get("expected_instances", 0)
+    instances: int = row.get("instances", 0)
+    return 0 < expected <= instances
 
 
 def _row(image: dict[str, Any]) -> Row:

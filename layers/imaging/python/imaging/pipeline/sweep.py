@@ -1,18 +1,20 @@
 """What a crash, a lost timer or a lost stream record left behind is taken up again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 
 from imaging.errors import ImagingError
-from imaging.model.identifiers import StudyKey
+from imaging.model.completion import Completions
+from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.study import StudyState
 from imaging.pipeline.announce_change import AnnounceChange
-from imaging.ports.manifest import PendingWork, StudyFence, UnannouncedChange
+from imaging.ports.manifest import PendingWork, StudyFence
+from imaging.settings import Space
 
-_EVENTS_AT_ONCE = 50
+_INSTANCES_AT_ONCE = 95  # as many as the feed takes in one batch
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Swept:
 
     timers: int = 0
     changes: int = 0
+    batches: int = 0
     revisions: int = 0
     publications: int = 0
     failed: int = 0
@@ -54,24 +57,28 @@ class Sweep:
         *,
         quiet: timedelta,
         clock: Callable[[], datetime],
+        spaces: Mapping[str, Space] | None = None,
     ) -> None:
         self._pending = pending
         self._fence = fence
         self._announce = announce
-        self._quiet = quiet
+        self._completions = Completions(quiet, spaces or {})
         self._clock = clock
 
     def __call__(self, grace: Grace) -> Swept:
         """Take up all that is overdue by more than `grace`."""
         now = self._clock()
         swept = Swept()
-        for key in self._pending.open_studies(now - self._quiet - grace.timer):
+        for key in self._pending.open_studies(now - self._completions.shortest - grace.timer):
             with _counted_if_failed(swept):
                 swept.timers += self._rearm(key, now, grace.timer)
-        for changes in _batched(self._pending.unannounced_changes(now - grace.announcement)):
+        for instances in _batched(self._pending.unannounced_changes(now - grace.announcement)):
             with _counted_if_failed(swept):
-                self._announce.changes(changes)
-                swept.changes += len(changes)
+                swept.changes += self._announce.changes(instances)
+        for batch in self._pending.unannounced_batches(now - grace.announcement):
+            with _counted_if_failed(swept):
+                self._announce.batch(batch)
+                swept.batches += 1
         for revision in self._pending.unannounced_revisions(now - grace.announcement):
             with _counted_if_failed(swept):
                 self._announce.revision(revision)
@@ -86,7 +93,7 @@ class Sweep:
     def _rearm(self, key: StudyKey, now: datetime, grace: timedelta) -> bool:
         """A new timer; Step Functions remembers a name for 90 days, so the attempt is the moment of the sweep."""
         study = self._fence.read_study(key)
-        if study is None or study.state is StudyState.FINAL or study.last_change_at + self._quiet + grace > now:
+        if study is None or study.state is StudyState.FINAL or self._completions.due(study).at + grace > now:
             return False
         self._announce.opened(study, attempt=int(now.timestamp()))
         self._pending.study_rearmed(key, now)
@@ -101,7 +108,13 @@ def _counted_if_failed(swept: Swept) -> Iterator[None]:
         swept.failed += 1
 
 
-def _batched(changes: Iterable[UnannouncedChange]) -> Iterator[list[UnannouncedChange]]:
-    remaining = iter(changes)
-    while batch := list(islice(remaining, _EVENTS_AT_ONCE)):
-        yield batch
+def _batched(instances: Iterable[InstanceKey]) -> Iterator[list[InstanceKey]]:
+    """Some at a time, those of one space: what fails in one must hold up no other."""
+    remaining = iter(instances)
+    while batch := list(islice(remaining, _INSTANCES_AT_ONCE)):
+        for _, of_space in groupby(sorted(batch, key=_space), key=_space):
+            yield list(of_space)
+
+
+def _space(instance: InstanceKey) -> str:
+    return instance.space

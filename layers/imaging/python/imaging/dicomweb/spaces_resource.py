@@ -1,0 +1,40 @@
+"""The storage spaces with their counts: ``GET /spaces``."""
+
+from imaging.dicomweb.json_response import json_response
+from imaging.dicomweb.media_types import JSON, choose
+from imaging.dicomweb.message import Request, Response, json_bytes
+from imaging.model.links import Links
+from imaging.reading.read_spaces import ReadSpaces, SpaceSummary
+
+
+class SpacesResource:
+    """Answers requests for all spaces."""
+
+    def __init__(self, read: ReadSpaces, links: Links) -> None:
+        self._read = read
+        self._links = links
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises
+        ------
+        Rejected
+            `NOT_ACCEPTABLE`.
+        """
+        media_type = choose(request.accept, (JSON,))
+        body = json_bytes(list(map(self._entry, self._read())))
+        return json_response(
+            request, media_type, body, {"Cache-Control": "no-store"}, narrower="send Accept-Encoding: gzip"
+        )
+
+    def _entry(self, summary: SpaceSummary) -> dict[str, str | int]:
+        return {
+            "space": summary.space,
+            "dicomweb": self._links.space(summary.space),
+            "studies": summary.totals.studies,
+            "series": summary.totals.series,
+            "instances": summary.totals.instances,
+            "bytes": summary.totals.bytes,
+            "open_studies": summary.open_studies,
+        }

@@ -1,0 +1,98 @@
+"""A manifest that was lost comes back from the bucket: its feed goes on above and tells what is there now."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imaging.aws.clients import client
+from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
+from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
+from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.feed_rows import feed_partition, head_row_key
+from imaging.aws.rows import to_item
+from imaging.model.feed import BLOCK, SpaceTotals
+from tests.manifest_table import create_manifest_table
+from tests.unit.pipeline.test_fence import World, lose_manifest, mutations
+
+
+@pytest.fixture(scope="module")
+def table(embedded_aws: object) -> ManifestTable:
+    name = f"manifest-{uuid4().hex}"
+    create_manifest_table(name)
+    return ManifestTable(name)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    batches=st.lists(mutations, min_size=1, max_size=3),
+    late=mutations,
+    comes_first=st.sets(st.integers(0, 3)),
+)
+def test_a_rebuilt_feed_tells_everything_that_is_there_and_its_totals_are_right(table, batches, late, comes_first):
+    world = World(table)
+    for batch in batches:
+        happen(world, batch)
+        world.finalize()(world.study)
+        tell(world)
+    lost = DynamoDbFeedSource(table).head(world.space)
+    check_totals(world)
+
+    # Given a table that is lost, and events that bring some instances before anybody reconciles,
+    lose_manifest(world)
+    lose_feed(world)
+    happen(world, late, index=False)
+    world.index()(map(world.key, sorted(comes_first)))
+    # when it is rebuilt, and everything left to do is done,
+    world.reconcile()(world.space)
+    world.settle()
+    tell(world)
+
+    # then all that is there is told, above every number that was given out before,
+    source, rows = DynamoDbFeedSource(table), world.fence.read_instances(world.study)
+    present = {row.key: row.change_number for row in rows if not row.deleted}
+    head = source.head(world.space)
+    if head is None:
+        assert not present
+        return
+    feed = list(source.changes(world.space, head.begins_after, head.last))
+    assert head.begins_after == (BLOCK if lost and lost.last else 0)
+    assert [change.sequence for change in feed] == list(range(head.begins_after + 1, head.last + 1))
+    newest = {change.key: change.change_number for change in feed}
+    assert present.items() <= newest.items()
+    assert len({(change.key, change.change_number) for change in feed}) == len(feed), "a change told twice"
+    # and what it adds up to is what the rows say.
+    check_totals(world)
+
+
+def happen(world: World, script, *, index: bool = True) -> None:
+    for verb, *arguments in script:
+        getattr(world, verb)(*arguments)
+        if index:
+            world.index()([world.key(arguments[0])])
+
+
+def tell(world: World) -> None:
+    list(DynamoDbChangeFeed(world.table, world.objects).append(world.keys, world.clock()))
+
+
+def check_totals(world: World) -> None:
+    present = [row for row in world.fence.read_instances(world.study) if not row.deleted]
+    head = DynamoDbFeedSource(world.table).head(world.space)
+    assert (head.totals if head else SpaceTotals()) == SpaceTotals(
+        studies=len({row.key.study for row in present}),
+        series=len({row.key.series_instance_uid for row in present}),
+        instances=len(present),
+        bytes=sum(row.size_bytes for row in present),
+    )
+
+
+def lose_feed(world: World) -> None:
+    """Delete every row of the feed, as if the table were new."""
+    for partition in (head_row_key(world.space)["pk"], feed_partition(world.space, 1)):
+        rows = world.table.query(
+            KeyConditionExpression="pk = :pk", ExpressionAttributeValues=to_item({":pk": partition})
+        )
+        for row in list(rows):
+            client("dynamodb").delete_item(TableName=world.table.name, Key=to_item({"pk": row["pk"], "sk": row["sk"]}))
