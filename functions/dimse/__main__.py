@@ -11,11 +11,16 @@ from aws_lambda_powertools import Logger
 from functions.dimse.journal import StructuredJournal
 from imaging import bootstrap
 from imaging.dimse.server import DimseServer
+from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.store_instance import StoreInstance
 from imaging.settings import MissingSetting, Settings
 
 
-def serve(environment: Mapping[str, str], compose: Callable[[Mapping[str, str]], StoreInstance]) -> int:
+def serve(
+    environment: Mapping[str, str],
+    compose: Callable[[Mapping[str, str]], StoreInstance],
+    compose_hint: Callable[[Mapping[str, str]], HintRelease | None] = lambda _: None,
+) -> int:
     """Serve until SIGTERM or SIGINT, let the running associations finish, and return the exit code."""
     logger = Logger()
     settings = Settings(environment)
@@ -31,6 +36,7 @@ def serve(environment: Mapping[str, str], compose: Callable[[Mapping[str, str]],
             StructuredJournal(logger),
             max_associations=int(settings.get("DIMSE_MAX_ASSOCIATIONS", "32")),
             max_object_bytes=int(settings.get("DIMSE_MAX_OBJECT_BYTES", str(1024**3))),
+            hint_release=compose_hint(environment),
         )
     except MissingSetting as missing:
         return _complain(str(missing))
@@ -51,4 +57,4 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(os.environ, bootstrap.store_instance))
+    sys.exit(serve(os.environ, bootstrap.store_instance, bootstrap.hint_release))

@@ -6,6 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from imaging.dimse.journal import AssociationEnd, AssociationRecord, Refusal
+from imaging.errors import Unavailable
 
 
 class StructuredJournal:
@@ -52,6 +53,10 @@ class StructuredJournal:
                 InstancesRefused=association.refused,
             ),
         )
+
+    def hint_lost(self, association: AssociationRecord, failure: Unavailable) -> None:
+        """Say that a study was not finished early."""
+        self._logger.warning("A hint was lost", space=association.space, why=str(failure))
 
 
 def _metrics(space: str = "", **counts: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import functools
 import os
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -20,6 +22,8 @@ tracer = Tracer()
 metrics = Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
+_TRIES_OF_A_HINT = 4  # half a minute to a minute
+
 
 @functools.cache
 def finalize_study() -> FinalizeStudy:
@@ -27,10 +31,19 @@ def finalize_study() -> FinalizeStudy:
     return bootstrap.finalize_study(os.environ)
 
 
+@functools.cache
+def put_off() -> Callable[[str, int], None]:
+    """How a hint is put off, composed at the first one."""
+    return bootstrap.put_off_hint(os.environ)
+
+
 def _finalize(record: SQSRecord) -> None:
     due = record.json_body
+    released_at = datetime.fromisoformat(due["released_at"]) if "released_at" in due else None
     try:
-        outcome = finalize_study()(StudyKey(due["space"], due["study"]))
+        outcome = finalize_study()(StudyKey(due["space"], due["study"]), released_at)
+        if outcome is Finalized.NOT_KNOWN_YET:
+            _hear_again(record)
     except Unavailable as failure:
         logger.warning("not finalized yet", space=due["space"], study=due["study"], why=str(failure))
         raise
@@ -42,9 +55,18 @@ def _finalize(record: SQSRecord) -> None:
         metrics.add_metric("StudiesRevised", MetricUnit.Count, 1)
 
 
+def _hear_again(record: SQSRecord) -> None:
+    """Put off a hint on what nobody has indexed yet; in the end it is let go, for it is no more than a hint."""
+    tries = int(record.attributes.approximate_receive_count)
+    if tries < _TRIES_OF_A_HINT:
+        put_off()(record.receipt_handle, tries)
+        raise Unavailable("Nothing of the study is indexed yet.")
+
+
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Finalize each study; one that fails does not hold up the others."""
+    metrics.add_metric("StudiesDue", MetricUnit.Count, len(event["Records"]))
     return process_partial_response(event=event, record_handler=_finalize, processor=processor, context=context)

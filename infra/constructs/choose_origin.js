@@ -13,10 +13,11 @@ const LARGEST_SMALL_BODY_BYTES = 4400000;
 // What may be of any size, or is made from what may be: all that PS3.18 Section 10.4.1.1 retrieves but the
 // metadata of one instance, and WADO-URI (Section 9).
 const OF_ANY_SIZE = [
-    // DICOM, and zip, of a study, a series, an instance; pictures of them, their pixel data, their bulk data.
-    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+(\/instances\/[^/]+)?)?(\/(rendered|thumbnail|pixeldata|bulkdata(\/.+)?))?\/?$/,
-    /^\/spaces\/[^/]+\/studies\/[^/]+(\/series\/[^/]+)?\/metadata\/?$/,
-    /^\/spaces\/[^/]+\/studies\/[^/]+\/series\/[^/]+\/instances\/[^/]+\/frames\/[^/]+(\/(rendered|thumbnail))?\/?$/,
+    // DICOM, and zip, of a study, a series, an instance; pictures of them, their pixel data, their bulk data,
+    // as they are or as a revision has them.
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/revisions\/[^/]+)?(\/series\/[^/]+(\/instances\/[^/]+)?)?(\/(rendered|thumbnail|pixeldata|bulkdata(\/.+)?))?\/?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/revisions\/[^/]+)?(\/series\/[^/]+)?\/metadata\/?$/,
+    /^\/spaces\/[^/]+\/studies\/[^/]+(\/revisions\/[^/]+)?\/series\/[^/]+\/instances\/[^/]+\/frames\/[^/]+(\/(rendered|thumbnail))?\/?$/,
     /^\/spaces\/[^/]+\/wado\/?$/,
 ];
 

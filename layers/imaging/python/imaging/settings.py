@@ -26,15 +26,40 @@ class OtherBytes(StrEnum):
     REFUSE = "refuse"
 
 
+class Hint(StrEnum):
+    """What may finish a study before it has been quiet."""
+
+    ASSOCIATION_RELEASED = "association-released"
+    EXPECTED_INSTANCES = "expected-instances"
+
+
 @dataclass(frozen=True)
 class Space:
-    """A storage space, as `SPACES` lists it."""
+    """A storage space, as `SPACES` lists it.
+
+    Attributes
+    ----------
+    longest_wait
+        How long a study that is never quiet waits for a revision; None: for ever.
+    """
 
     name: str
     bucket: str
     ae_title: str
     other_bytes: OtherBytes
     patient_identifier_system: str
+    longest_wait: timedelta | None = None
+    finish_on: frozenset[Hint] = frozenset()
+
+    @property
+    def finishes_on_release(self) -> bool:
+        """Whether a released association finishes a study early."""
+        return Hint.ASSOCIATION_RELEASED in self.finish_on
+
+    @property
+    def finishes_on_expected(self) -> bool:
+        """Whether the sender's number of instances finishes a study early."""
+        return Hint.EXPECTED_INSTANCES in self.finish_on
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,8 @@ class Settings:
                 ae_title=entry["ae_title"],
                 other_bytes=OtherBytes(entry.get("other_bytes", OtherBytes.REPLACE)),
                 patient_identifier_system=entry.get("patient_identifier_system", ""),
+                longest_wait=timedelta(seconds=entry.get("longest_wait_seconds", 0)) or None,
+                finish_on=frozenset(map(Hint, entry.get("finish_on", ()))),
             )
             for entry in json.loads(self["SPACES"])
         }

@@ -6,7 +6,8 @@ latest: a change in between makes the condition fail, and the study waits again.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.rows import (
@@ -16,12 +17,11 @@ from imaging.aws.rows import (
     instance_partitions,
     metadata_row_key,
     packed,
-    pending_mark,
     revision_of_row,
+    revision_row,
     revision_row_key,
     series_of_row,
     series_row_key,
-    study_names,
     study_of_row,
     study_partition,
     study_row_key,
@@ -33,10 +33,15 @@ from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.model.study import Series, Study, StudyState
-from imaging.ports.manifest import CommittedRevision, PendingKind
+from imaging.ports.manifest import CommittedRevision
 
 _SERIES_PER_TRANSACTION = 50  # of 100 actions and 4 MB
-_UNMOVED = "#changes = :changes AND #revision = :revision AND #state IN (:open_, :finalizing)"
+_OF_AN_OPENING = (
+    *("claim", "claimed_at", "pending", "pending_since", "deletions"),
+    *("last_stored_at", "released_at", "expected_instances"),
+)
+_UNREVISED = "#revision = :revision AND #state IN (:open_, :finalizing)"
+_UNMOVED = f"#changes = :changes AND {_UNREVISED}"
 
 
 class DynamoDbStudyFence:
@@ -72,33 +77,68 @@ class DynamoDbStudyFence:
         rows = self._table.get_many(metadata_row_key(instance) for instance in instances)
         return {wanted[row["sk"]]: row["metadata"] for row in rows}
 
-    def claim(self, study: Study, claim: str) -> bool:
-        """Take the study for the next revision; an older claim is simply taken over."""
-        return self._table.update(
-            study_row_key(study.key),
-            UpdateExpression="SET #claim = :claim, #state = :finalizing",
-            ConditionExpression=_UNMOVED,
-            ExpressionAttributeNames=_names("claim", "state", "changes", "revision"),
-            ExpressionAttributeValues=to_item({**_as_seen(study), ":claim": claim}),
+    def note_release(self, study: StudyKey, released_at: datetime) -> bool:
+        """Note it, unless a later one is noted; False if the study has no row yet."""
+        noted = self._update(
+            study,
+            UpdateExpression="SET released_at = :at",
+            ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(released_at) OR released_at < :at)",
+            ExpressionAttributeValues=to_item({":at": timestamp(released_at)}),
         )
+        return noted or self.read_study(study) is not None
+
+    def claim(self, study: Study, claim: str, at: datetime, *, however_changed: bool = False) -> bool:
+        """Take the study for the next revision; an older claim is simply taken over."""
+        seen, names = _as_seen(study), _names("claim", "state", "changes", "revision")
+        if however_changed:
+            del seen[":changes"], names["#changes"]
+        return self._update(
+            study.key,
+            UpdateExpression="SET #claim = :claim, claimed_at = :at, #state = :finalizing",
+            ConditionExpression=_UNREVISED if however_changed else _UNMOVED,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_item({**seen, ":claim": claim, ":at": timestamp(at)}),
+        )
+
+    def let_go(self, study: Study, claim: str, *, forget_hints: bool = False) -> None:
+        """Remove the claim if it still is ours, and the hints if they still are those that were read."""
+        self._update(
+            study.key,
+            UpdateExpression="REMOVE #claim, claimed_at",
+            ConditionExpression="#claim = :claim",
+            ExpressionAttributeNames=_names("claim"),
+            ExpressionAttributeValues=to_item({":claim": claim}),
+        )
+        if forget_hints and study.released_at:
+            self._forget(study.key, "released_at", timestamp(study.released_at))
+        if forget_hints and study.expected_instances:
+            self._forget(study.key, "expected_instances", study.expected_instances)
 
     def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
         """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on."""
-        try:
-            self._table.transact(_finish(study, claim, unchanged, study.revision))
-        except ConditionsFailed:
-            return False
-        return True
+        return self._transact(_finish(study, claim, unchanged, study.revision))
 
     def commit(self, study: Study, claim: str, revision: Revision) -> bool:
         """Make the study final at `revision`; False if it moved on."""
-        try:
-            self._table.transact(
-                [*_finish(study, claim, revision, revision.number), {"Put": _put_revision(revision, claim)}]
-            )
-        except ConditionsFailed:
-            return False
-        return True
+        return self._transact([*_finish(study, claim, revision, revision.number), _put_revision(revision, claim)])
+
+    def keep_open(self, study: Study, claim: str, revision: Revision, at: datetime) -> bool:
+        """Leave the study open, its counts and listings as they are; False if another one has claimed it since."""
+        number = revision.number if revision.is_change else study.revision
+        sets: Row = {"state": StudyState.OPEN.value, "revision": number}
+        sets |= {"opened_at": timestamp(at), "pending_since": timestamp(at)}
+        values = {":claim": claim, ":revision": study.revision, **{f":new_{name}": sets[name] for name in sets}}
+        wait_anew: dict[str, Row] = {
+            "Update": {
+                "Key": to_item(study_row_key(study.key)),
+                "UpdateExpression": f"SET {', '.join(f'#{name} = :new_{name}' for name in sets)} "
+                "REMOVE #claim, #claimed_at",
+                "ConditionExpression": "#claim = :claim AND #revision = :revision",
+                "ExpressionAttributeNames": _names(*sets, "claim", "claimed_at"),
+                "ExpressionAttributeValues": to_item(values),
+            }
+        }
+        return self._transact([wait_anew, *([_put_revision(revision, claim)] if revision.is_change else [])])
 
     def note_series(self, study: Study, claim: str, series: Sequence[Series]) -> None:
         """Set counts, attributes and metadata key of series, unless they or the study moved on."""
@@ -108,6 +148,25 @@ class DynamoDbStudyFence:
                 self._table.transact([_is_claimed(study, claim), *notes])
             except ConditionsFailed:
                 return  # and so will the commit's
+
+    def _update(self, study: StudyKey, **update: Any) -> bool:  # noqa: ANN401 - Update's own arguments
+        return self._transact([{"Update": {"Key": to_item(study_row_key(study)), **update}}])
+
+    def _transact(self, actions: Sequence[dict[str, Row]]) -> bool:
+        """False if a condition does not hold; as a transaction it is tried again where indexing writes the same row."""
+        try:
+            self._table.transact(actions)
+        except ConditionsFailed:
+            return False
+        return True
+
+    def _forget(self, study: StudyKey, name: str, seen: str | int) -> None:
+        self._update(
+            study,
+            UpdateExpression=f"REMOVE {name}",
+            ConditionExpression=f"{name} = :seen",
+            ExpressionAttributeValues=to_item({":seen": seen}),
+        )
 
     def _rows(self, partition: str, prefix: str) -> Iterator[Row]:
         return self._table.query(
@@ -185,7 +244,7 @@ def _finish_study(study: Study, claim: str, revision: Revision, number: int, lis
     }
     sets = {name: value for name, value in sets.items() if value not in (None, "")}
     cleared = {"modalities", "listings", *study_search_keys({})} - sets.keys()
-    removes = ("claim", "pending", "pending_since", "deletions", *sorted(cleared))
+    removes = (*_OF_AN_OPENING, *sorted(cleared))
     deletions = {":deletions": deletions_row(study.deletions)} if study.deletions else {}
     unmarked = "#deletions = :deletions" if deletions else "attribute_not_exists(#deletions)"
     listed, as_listed = listings_held(study.listings)
@@ -197,7 +256,7 @@ def _finish_study(study: Study, claim: str, revision: Revision, number: int, lis
             + " REMOVE "
             + ", ".join(f"#{name}" for name in removes),
             "ConditionExpression": f"{_UNMOVED} AND #claim = :claim AND {unmarked} AND {listed}",
-            "ExpressionAttributeNames": _names(*sets, *removes, "changes", "claim"),
+            "ExpressionAttributeNames": _names(*sets, *removes, "changes"),
             "ExpressionAttributeValues": to_item(
                 {
                     **_as_seen(study),
@@ -211,20 +270,5 @@ def _finish_study(study: Study, claim: str, revision: Revision, number: int, lis
     }
 
 
-def _put_revision(revision: Revision, claim: str) -> dict[str, object]:
-    return {
-        "Item": to_item(
-            {
-                **revision_row_key(revision.study, revision.number),
-                **study_names(revision.study),
-                "kind": "REVISION",
-                "revision": revision.number,
-                "created_at": timestamp(revision.created_at),
-                "claim": claim,
-                "counts": asdict(revision.counts),
-                "pending": pending_mark(PendingKind.ANNOUNCE_REVISION, revision.study),
-                "pending_since": timestamp(revision.created_at),
-            }
-        ),
-        "ConditionExpression": "attribute_not_exists(pk)",
-    }
+def _put_revision(revision: Revision, claim: str) -> dict[str, Row]:
+    return {"Put": {"Item": to_item(revision_row(revision, claim)), "ConditionExpression": "attribute_not_exists(pk)"}}

@@ -8,6 +8,7 @@ four of them.
 
 import json
 import zlib
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,12 +16,14 @@ from zlib import crc32
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
+from imaging.model.completion import CompletionReason
 from imaging.model.deletions import Deletions
 from imaging.model.events import RevisionCounts
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
+from imaging.model.revision import Revision
 from imaging.model.study import Series, Study, StudyState
-from imaging.ports.manifest import Change, CommittedRevision, PendingKind, UnannouncedChange
+from imaging.ports.manifest import Change, CommittedRevision, PendingKind
 
 PARTITIONS_PER_STUDY = 4
 PENDING_SHARDS = 8
@@ -49,6 +52,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any attribute value
         return value.value  # type: ignore[attr-defined]  # the stubs leave it out
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(_plain, value))
     return value
 
 
@@ -106,10 +111,14 @@ def instance_row_key(key: InstanceKey) -> Row:
 
 def metadata_row_key(instance: Instance) -> Row:
     """The key of the METADATA row of one version of an instance."""
-    row_key = instance_row_key(instance.key)
+    return metadata_row_key_of(instance.key, instance.version_id)
+
+
+def metadata_row_key_of(key: InstanceKey, version_id: str) -> Row:
+    """The same for a version that need not be the instance's present one."""
     return {
-        "pk": row_key["pk"],
-        "sk": f"METADATA#{instance.key.series_instance_uid}#{instance.key.sop_instance_uid}#{instance.version_id}",
+        "pk": instance_row_key(key)["pk"],
+        "sk": f"METADATA#{key.series_instance_uid}#{key.sop_instance_uid}#{version_id}",
     }
 
 
@@ -159,15 +168,21 @@ def instance_row(instance: Instance) -> Row:
         "door": arrival.door.value,
         "stored_at": timestamp(arrival.stored_at),
         "calling_ae_title": arrival.calling_ae_title,
+        "expected_instances": arrival.expected_instances,
         "attributes": packed(instance.attributes),
         "pixel_layout": instance.pixel_layout or None,
     }
 
 
+def instance_key_of(row: Row) -> InstanceKey:
+    """The instance that an INSTANCE row is of."""
+    return InstanceKey(row["space"], row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"])
+
+
 def instance_of(row: Row) -> Instance:
     """Read an INSTANCE row."""
     return Instance(
-        key=InstanceKey(row["space"], row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]),
+        key=instance_key_of(row),
         change_number=row["change_number"],
         action=Action(row["action"]),
         version_id=row["version_id"],
@@ -178,6 +193,7 @@ def instance_of(row: Row) -> Instance:
             door=Door(row["door"]),
             stored_at=datetime.fromisoformat(row["stored_at"]),
             calling_ae_title=row.get("calling_ae_title", ""),
+            expected_instances=row.get("expected_instances"),
         ),
         sop_class_uid=row["sop_class_uid"],
         attributes=unpacked(row.get("attributes")),
@@ -214,7 +230,15 @@ def study_of_row(row: Row) -> Study:
         attributes=unpacked(row.get("attributes")),
         deletions=deletions_of(row),
         listings=row.get("listings", ""),
+        last_stored_at=_moment(row.get("last_stored_at")),
+        released_at=_moment(row.get("released_at")),
+        expected_instances=row.get("expected_instances"),
+        claimed_at=_moment(row.get("claimed_at")),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def series_of_row(row: Row) -> Series:
@@ -230,6 +254,22 @@ def series_of_row(row: Row) -> Series:
     )
 
 
+def revision_row(revision: Revision, claim: str) -> Row:
+    """The REVISION row of a revision that is still to be told."""
+    return {
+        **revision_row_key(revision.study, revision.number),
+        **study_names(revision.study),
+        "kind": "REVISION",
+        "revision": revision.number,
+        "created_at": timestamp(revision.created_at),
+        "reason": revision.reason.value,
+        "claim": claim,
+        "counts": asdict(revision.counts),
+        "pending": pending_mark(PendingKind.ANNOUNCE_REVISION, revision.study),
+        "pending_since": timestamp(revision.created_at),
+    }
+
+
 def revision_of_row(row: Row) -> CommittedRevision:
     """Read a REVISION row."""
     return CommittedRevision(
@@ -238,13 +278,5 @@ def revision_of_row(row: Row) -> CommittedRevision:
         created_at=datetime.fromisoformat(row["created_at"]),
         claim=row["claim"],
         counts=RevisionCounts(**row["counts"]),
-    )
-
-
-def change_of_row(row: Row) -> UnannouncedChange:
-    """What an INSTANCE row says of its last change."""
-    return UnannouncedChange(
-        key=InstanceKey(row["space"], row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]),
-        action=Action(row["action"]),
-        change_number=row["change_number"],
+        reason=CompletionReason(row["reason"]),
     )

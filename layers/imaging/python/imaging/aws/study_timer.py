@@ -1,15 +1,18 @@
-"""The quiet period, as executions of a Step Functions state machine."""
+"""The wait for a revision, as executions of a Step Functions state machine."""
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
 from imaging.aws.clients import client, error_code, ours_to_retry
 from imaging.aws.rows import study_partition
 from imaging.errors import Unavailable
+from imaging.model.completion import Due
 from imaging.model.identifiers import StudyKey
+
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def _wait_until(moment: datetime) -> str:
@@ -24,7 +27,7 @@ class StepFunctionsTimer:
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
 
-    def arm(self, study: StudyKey, changes: int, due_at: datetime, attempt: int = 0) -> None:
+    def arm(self, study: StudyKey, changes: int, due: Due, attempt: int = 0) -> None:
         """Start a timer, unless the same one has been started before."""
         digest = hashlib.sha256(study_partition(study).encode()).hexdigest()[:32]
         try:
@@ -32,13 +35,14 @@ class StepFunctionsTimer:
                 client("stepfunctions").start_execution(
                     stateMachineArn=self._state_machine_arn,
                     # the moment too: a deletion opens a study before any change is counted
-                    name=f"{digest}-{changes}-{int(due_at.timestamp() * 1000)}-{attempt}",
+                    name=f"{digest}-{changes}-{int(due.at.timestamp() * 1000)}-{attempt}",
                     input=json.dumps(
                         {
                             "space": study.space,
                             "study": study.study_instance_uid,
                             "pk": study_partition(study),
-                            "due": _wait_until(due_at),
+                            "due": _wait_until(due.at),
+                            "at_the_latest": _wait_until(due.at_the_latest or _NEVER),
                         }
                     ),
                 )

@@ -20,7 +20,7 @@ from imaging.dicomweb.store_request import instances_of
 from imaging.dicomweb.store_response import store_response
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey
-from imaging.model.instance import Door
+from imaging.model.instance import EXPECTED_INSTANCES, Door, expected_instances
 from imaging.model.links import Links
 from imaging.pipeline.store_instance import Received, Stored, StoreInstance
 from imaging.settings import Space, space_named
@@ -91,15 +91,16 @@ class StoreResource:
                 RejectReason.NO_SUCH_RESOURCE, "Nothing is stored here; POST to studies, or to studies/{study}."
             )
         space_named(self._spaces, match["space"])
-        study_instance_uid = _study(match["study"])
+        study_instance_uid, expected = _study(match["study"]), _expected(headers)
         with _InOrder(self._store) as keeping, closing(instances_of(headers, body)) as instances:
-            self._take_all(match["space"], study_instance_uid, instances, keeping)
+            self._take_all(match["space"], study_instance_uid, expected, instances, keeping)
             return keeping.outcomes()
 
     def _take_all(
         self,
         space: str,
         study_instance_uid: str | None,
+        expected: int | None,
         instances: Iterator[BinaryIO | Rejected],
         keeping: "_InOrder",
     ) -> None:
@@ -115,7 +116,11 @@ class StoreResource:
                     continue
                 try:
                     received = self._store.receive(
-                        space, content, door=Door.STOW_RS, study_instance_uid=study_instance_uid
+                        space,
+                        content,
+                        door=Door.STOW_RS,
+                        study_instance_uid=study_instance_uid,
+                        expected_instances=expected,
                     )
                     if monotonic() > ends_at:
                         raise _too_late(received)
@@ -214,6 +219,18 @@ class _InOrder:
                 return self._store.keep(received)
             except Rejected as rejected:
                 return rejected
+
+
+def _expected(headers: Mapping[str, str]) -> int | None:
+    """How many instances the study shall have when it is complete; ours, PS3.18 has no such thing."""
+    text = headers.get(EXPECTED_INSTANCES, "").strip()
+    number = expected_instances(text)
+    if text and number is None:
+        raise Rejected(
+            RejectReason.MALFORMED_REQUEST,
+            "Expected-Instances is the number of instances that the study has when it is complete, from 1 on.",
+        )
+    return number
 
 
 def _study(text: str | None) -> str | None:

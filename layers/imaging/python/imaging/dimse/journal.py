@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from imaging.errors import Unavailable
+from imaging.model.identifiers import StudyKey
+
 
 class AssociationEnd(StrEnum):
     """How an association came to its end."""
@@ -26,6 +29,8 @@ class AssociationRecord:
         The storage space that the called AE title chose; empty if there is none.
     stored, refused
         How many instances C-STORE answered with success, and with a failure.
+    studies
+        Those that something was stored of.
     rejected_because
         Empty unless the association was rejected.
     """
@@ -35,6 +40,7 @@ class AssociationRecord:
     space: str
     stored: int = 0
     refused: int = 0
+    studies: set[StudyKey] = field(default_factory=set)
     end: AssociationEnd = AssociationEnd.ABORTED
     rejected_because: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -71,3 +77,6 @@ class Journal(Protocol):
 
     def ended(self, association: AssociationRecord) -> None:
         """An association is over."""
+
+    def hint_lost(self, association: AssociationRecord, failure: Unavailable) -> None:
+        """Nobody was told that the association was released; its studies wait for the quiet period."""

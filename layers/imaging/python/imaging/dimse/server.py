@@ -15,6 +15,8 @@ from imaging.dimse.c_store import CStore
 from imaging.dimse.connection import ConnectionServer
 from imaging.dimse.journal import AssociationEnd, AssociationRecord, Journal
 from imaging.dimse.negotiation import application_entity
+from imaging.errors import Unavailable
+from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.store_instance import StoreInstance
 
 _ABORT_SECONDS = 2.0
@@ -35,6 +37,8 @@ class DimseServer:
         Host and TCP port to bind to; port 0 for any free one.
     space_of_ae_title
         The storage spaces' names by called AE title.
+    hint_release
+        Hears of released associations that stored something.
 
     Raises
     ------
@@ -51,9 +55,11 @@ class DimseServer:
         *,
         max_associations: int,
         max_object_bytes: int,
+        hint_release: HintRelease | None = None,
     ) -> None:
         self._space_of_ae_title = space_of_ae_title
         self._journal = journal
+        self._hint_release = hint_release
         self._c_store = CStore(store_instance, journal, max_object_bytes)
         self._records: dict[Association, AssociationRecord] = {}
         self._ended = threading.Condition()
@@ -126,11 +132,20 @@ class DimseServer:
             record.end = AssociationEnd.REJECTED
             record.rejected_because = record.rejected_because or "too many associations"
         try:
+            if association.is_released:
+                self._hint(record)
             self._journal.ended(record)
         finally:
             with self._ended:
                 del self._records[association]
                 self._ended.notify_all()
+
+    def _hint(self, record: AssociationRecord) -> None:
+        if record.studies and self._hint_release:
+            try:
+                self._hint_release(record.studies)
+            except Unavailable as failure:
+                self._journal.hint_lost(record, failure)
 
 
 def _reject(association: Association, rejection: tuple[int, int, int]) -> None:

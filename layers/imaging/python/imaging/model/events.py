@@ -7,6 +7,7 @@ has its JSON Schema in `imaging/model/schemas`.
 from dataclasses import dataclass
 from typing import Any
 
+from imaging.model.completion import CompletionReason
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action
 
@@ -46,13 +47,14 @@ class RevisionCounts:
     deletions: int
 
 
-def study_revised(study: StudyKey, revision: int, counts: RevisionCounts, href: str) -> Event:
+def study_revised(study: StudyKey, revision: int, counts: RevisionCounts, reason: CompletionReason, href: str) -> Event:
     """`Study Revised`, or `Study Deleted` for a revision without instances."""
     return Event(
         "Study Revised" if counts.instances else "Study Deleted",
         {
             **_of_study(study, href),
             "revision": revision,
+            "reason": reason.value,
             "series": counts.series,
             "instances": counts.instances,
             "additions": counts.additions,

@@ -71,3 +71,7 @@ class InstanceKey:
         return (
             f"studies/{self.study_instance_uid}/series/{self.series_instance_uid}/instances/{self.sop_instance_uid}.dcm"
         )
+
+    def spilled_metadata_key(self, version_id: str) -> str:
+        """Where the DICOM JSON of that version lies if it is too large for the manifest."""
+        return f"{self.object_key.removesuffix('.dcm')}.{version_id}.json.gz"

@@ -1,5 +1,6 @@
 """An instance: what only its door knew of it, and what the manifest keeps of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,9 @@ DicomJson: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 NO_LAYOUT = b"\0"
 """In place of a layout: the instance has no pixels."""
+
+EXPECTED_INSTANCES = "expected-instances"
+"""The S3 user metadata, and in capitals the HTTP header, by which a sender says how many a study shall have."""
 
 LAYOUT_BESIDE = b"\1"
 """In place of a layout: it is too long for a row, and lies under `Instance.spilled_layout_key`."""
@@ -56,6 +60,8 @@ class Arrival:
         When the door took it, UTC.
     calling_ae_title
         Of the association, empty for the other doors.
+    expected_instances
+        How many instances the study shall have, if the sender says so.
     """
 
     data_set_digest: str
@@ -63,6 +69,7 @@ class Arrival:
     door: Door
     stored_at: datetime
     calling_ae_title: str = ""
+    expected_instances: int | None = None
 
     def is_identical_to(self, other: "Arrival") -> bool:
         """The same data set bytes in the same transfer syntax."""
@@ -70,13 +77,16 @@ class Arrival:
 
     def as_object_metadata(self) -> dict[str, str]:
         """The S3 user metadata; ASCII only, whatever the AE title holds."""
-        return {
+        metadata = {
             "data-set-sha256": self.data_set_digest,
             "transfer-syntax-uid": self.transfer_syntax_uid,
             "door": self.door.value,
             "stored-at": self.stored_at.isoformat(),
             "calling-ae-title": quote(self.calling_ae_title),
         }
+        if self.expected_instances:
+            metadata[EXPECTED_INSTANCES] = str(self.expected_instances)
+        return metadata
 
     @classmethod
     def of_object_metadata(cls, metadata: Mapping[str, str]) -> "Arrival | None":
@@ -89,7 +99,13 @@ class Arrival:
             door=Door(metadata["door"]),
             stored_at=datetime.fromisoformat(metadata["stored-at"]),
             calling_ae_title=unquote(metadata.get("calling-ae-title", "")),
+            expected_instances=expected_instances(metadata.get(EXPECTED_INSTANCES, "")),
         )
+
+
+def expected_instances(text: str) -> int | None:
+    """The number of instances that a sender says a study shall have; None for what is no such number."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None
 
 
 @dataclass(frozen=True)
@@ -127,7 +143,7 @@ class Instance:
     @property
     def spilled_metadata_key(self) -> str:
         """Where the DICOM JSON of this version lies if it is too large for the manifest."""
-        return f"{self.key.object_key.removesuffix('.dcm')}.{self.version_id}.json.gz"
+        return self.key.spilled_metadata_key(self.version_id)
 
     @property
     def spilled_layout_key(self) -> str:

@@ -21,6 +21,10 @@ class Links:
         """The DICOMweb root of a space."""
         return f"{self.base_address}/spaces/{space}"
 
+    def changes(self, space: str) -> str:
+        """The change feed of a space."""
+        return f"{self.space(space)}/changefeed"
+
     def study(self, study: StudyKey) -> str:
         """The study's RetrieveURL."""
         return f"{self.space(study.space)}/studies/{study.study_instance_uid}"
@@ -36,3 +40,24 @@ class Links:
     def revision(self, study: StudyKey, number: int) -> str:
         """One revision of the study's history."""
         return f"{self.study(study)}/revisions/{number}"
+
+    def deliveries(self, study: StudyKey) -> str:
+        """What of the study reached which binding."""
+        return f"{self.study(study)}/deliveries"
+
+    def as_of_revision(self, number: int) -> "Links":
+        """The same addresses for what a study was in one of its revisions."""
+        return _LinksOfRevision(self.base_address, number)
+
+
+@dataclass(frozen=True)
+class _LinksOfRevision(Links):
+    number: int
+
+    def study(self, study: StudyKey) -> str:
+        """Where the study as of the revision is retrieved."""
+        return self.revision(study, self.number)
+
+    def revision(self, study: StudyKey, number: int) -> str:
+        """One revision of the study's history."""
+        return f"{super().study(study)}/revisions/{number}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from imaging.model.completion import CompletionReason
 from imaging.model.events import RevisionCounts
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Action, DicomJson, Instance
@@ -57,6 +58,8 @@ class Revision:
         Patient and study attributes.
     series
         In the order of their UIDs; empty when the study is gone.
+    reason
+        Why it was made when it was.
     """
 
     study: StudyKey
@@ -68,6 +71,7 @@ class Revision:
     deletions: tuple[Changed, ...]
     attributes: DicomJson
     series: tuple[RevisionSeries, ...]
+    reason: CompletionReason = CompletionReason.QUIET
 
     @property
     def instances(self) -> int:
@@ -100,6 +104,7 @@ class Revision:
         return {
             "revision": self.number,
             "created": self.created_at.isoformat(),
+            "reason": self.reason.value,
             "series": len(self.series),
             "instances": self.instances,
             "additions": _listed(self.additions),

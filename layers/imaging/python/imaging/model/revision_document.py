@@ -2,14 +2,19 @@
 
 import gzip
 import json
+import zlib
 from datetime import datetime
 from typing import Any
 
+from imaging.model.completion import CompletionReason
 from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Action
 from imaging.model.revision import Changed, Revision, RevisionInstance, RevisionSeries
 
 DOCUMENT_VERSION = 1
+_BEFORE_ENTRY = ("version", "space", "study")
+_BEHIND_ENTRY = b',"changes":'  # the quotes of a value would be escaped
+_GZIP_FORMAT = 31  # as zlib's wbits
 
 
 def document_of(revision: Revision) -> dict[str, Any]:
@@ -77,6 +82,7 @@ def revision_of(document: dict[str, Any]) -> Revision:
         deletions=changed(document["deletions"]),
         attributes=document["attributes"],
         series=tuple(_series_of(series) for series in document["hierarchy"]),
+        reason=CompletionReason(document["reason"]),
     )
 
 
@@ -106,6 +112,15 @@ def _series_of(document: dict[str, Any]) -> RevisionSeries:
 def zipped(revision: Revision) -> bytes:
     """The document as it lies in S3; the same revision always gives the same bytes."""
     return gzip.compress(json.dumps(document_of(revision), separators=(",", ":")).encode(), mtime=0)
+
+
+def entry_of(beginning: bytes) -> dict[str, Any] | None:
+    """The revision's entry in the study's history from the first bytes of `zipped`; None if they are too few."""
+    text, found, _ = zlib.decompressobj(wbits=_GZIP_FORMAT).decompress(beginning).partition(_BEHIND_ENTRY)
+    if not found:
+        return None
+    entry: dict[str, Any] = json.loads(text + b"}")
+    return {name: value for name, value in entry.items() if name not in _BEFORE_ENTRY}
 
 
 def unzipped(body: bytes) -> Revision:

@@ -31,8 +31,8 @@ class Study:
         numbers. The fence commits only what saw the latest.
     revision
         The number of its last revision; 0 before the first.
-    claim
-        The token of the finalizer at work, None otherwise.
+    claim, claimed_at
+        The token of the finalizer at work and since when, None otherwise.
     series, instances
         How many it has now, without tombstones.
     modalities
@@ -43,6 +43,15 @@ class Study:
         Which of its rows are hidden until they say that they are deleted.
     listings
         How the manifest lists it for searches, in the manifest's own words.
+    last_stored_at
+        When a door took what was stored last since the last revision, as far
+        as it is indexed; indexers that work side by side may leave an earlier
+        moment. None if nothing was.
+    released_at
+        When the last association that stored something of it was released.
+    expected_instances
+        How many instances it shall have, as its sender says since the last
+        revision.
     """
 
     key: StudyKey
@@ -58,6 +67,10 @@ class Study:
     attributes: DicomJson
     deletions: Deletions = field(default_factory=Deletions)
     listings: str = ""
+    last_stored_at: datetime | None = None
+    released_at: datetime | None = None
+    expected_instances: int | None = None
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

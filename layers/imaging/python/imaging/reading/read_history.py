@@ -1,38 +1,77 @@
-"""Read the history of a study: its revisions, oldest first, or one of them whole."""
+"""Read the history of a study: its revisions, oldest first, one of them whole, and the study as it was then."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import StudyKey
 from imaging.model.revision import Revision
-from imaging.ports.catalogue import RevisionSource, StudyHistory
+from imaging.ports.catalogue import RevisionSource, StudyContents, StudyHistory
 from imaging.ports.manifest import CommittedRevision
-from imaging.reading.target import Target
+from imaging.ports.objects import ObjectStore
+from imaging.reading.recent import Recent
+from imaging.reading.revision_contents import RevisionContents
+from imaging.reading.window import Window
 
 _SIDE_BY_SIDE = 8
+_MOST_CHANGES = 100_000  # in one answer: some 20 MB of text
+_KEPT_BYTES = 128 * 1024 * 1024
+_BYTES_OF_AN_INSTANCE = 4 * 1024  # about, with its attributes
+
+
+@dataclass(frozen=True)
+class History:
+    """Entries of a study's history.
+
+    Attributes
+    ----------
+    length
+        How many there are in all.
+    """
+
+    entries: Sequence[dict[str, Any]]
+    length: int
 
 
 class ReadHistory:
     """Reads revisions; those of a deleted study too."""
 
-    def __init__(self, history: StudyHistory, revisions: RevisionSource) -> None:
+    def __init__(
+        self, history: StudyHistory, revisions: RevisionSource, contents: StudyContents, objects: ObjectStore
+    ) -> None:
         self._history = history
         self._revisions = revisions
+        self._contents = contents
+        self._objects = objects
+        self._recent = Recent[tuple[StudyKey, int], Revision](_KEPT_BYTES, _size_of)
 
-    def entries(self, study: StudyKey) -> list[dict[str, Any]]:
-        """The entries of all revisions, oldest first; none yet while a first one is awaited.
+    def entries(self, study: StudyKey, window: Window) -> History:
+        """The entries of a study's revisions, oldest first; none yet while a first one is awaited.
 
         Raises
         ------
         Rejected
-            `NO_SUCH_RESOURCE` if nothing of the study was ever indexed.
+            `NO_SUCH_RESOURCE` if nothing of the study was ever indexed;
+            `TOO_LARGE` if the entries hold more than one answer can.
         """
         committed = self._history.read_revisions(study)
         if not committed and self._history.read_study(study) is None:
-            raise Target(study).not_found()
+            raise Rejected(
+                RejectReason.NO_SUCH_RESOURCE,
+                "There is no such study in this storage space; what was stored a moment ago may still be on its way.",
+            )
+        shown = window.of(committed)
+        changes = sum(one.counts.additions + one.counts.modifications + one.counts.deletions for one in shown)
+        if changes > _MOST_CHANGES:
+            raise Rejected(
+                RejectReason.TOO_LARGE,
+                f"These revisions list {changes} changes, and one answer at most {_MOST_CHANGES}; read the history in "
+                "pages, by limit=, or revision by revision.",
+            )
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            return list(pool.map(lambda one: self._whole(one).entry(), committed))
+            return History(list(pool.map(self._entry, shown)), len(committed))
 
     def revision(self, study: StudyKey, number: int) -> Revision:
         """Revision `number`, whole.
@@ -42,15 +81,39 @@ class ReadHistory:
         Rejected
             `NO_SUCH_RESOURCE` if the study has no such revision.
         """
+        if kept := self._recent.get((study, number)):
+            return kept
         committed = self._history.read_revision(study, number)
         if committed is None:
             raise Rejected(
                 RejectReason.NO_SUCH_RESOURCE, "The study has no such revision; its history lists those it has."
             )
-        return self._whole(committed)
-
-    def _whole(self, committed: CommittedRevision) -> Revision:
         revision = self._revisions.read_committed(committed)
         if revision is None:
-            raise Unavailable("A revision is not in the bucket yet; ask again.")
+            raise _not_there_yet()
+        self._recent.put((study, number), revision)
         return revision
+
+    def contents(self, study: StudyKey, number: int) -> RevisionContents:
+        """The study as revision `number` has it.
+
+        Raises
+        ------
+        Rejected
+            `NO_SUCH_RESOURCE` if the study has no such revision.
+        """
+        return RevisionContents(self.revision(study, number), self._contents, self._objects)
+
+    def _entry(self, committed: CommittedRevision) -> dict[str, Any]:
+        entry = self._revisions.read_entry(committed)
+        if entry is None:
+            raise _not_there_yet()
+        return entry
+
+
+def _size_of(revision: Revision) -> int:
+    return (1 + revision.instances) * _BYTES_OF_AN_INSTANCE
+
+
+def _not_there_yet() -> Unavailable:
+    return Unavailable("A revision is not in the bucket yet; ask again.")
