@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import BinaryIO
 
 from imaging.errors import Rejected, RejectReason, Unavailable
-from imaging.ports.objects import ListedVersion, StoredObject
+from imaging.model.delivery import Delivery
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.ports.ledger import StudyLease
+from imaging.ports.objects import Body, CopyOf, ListedVersion, StoredObject
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -47,13 +49,6 @@ class Version:
         )
 
 
-def _content(body: bytes | BinaryIO) -> bytes:
-    if isinstance(body, bytes):
-        return body
-    body.seek(0)
-    return body.read()
-
-
 class InMemoryObjects:
     """`imaging.ports.objects`: versioned buckets with conditional writes.
 
@@ -75,19 +70,19 @@ class InMemoryObjects:
         self._lock = threading.Lock()
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: Body, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
         self.before_put(object_key)
         with self._lock:
             if self._current(space, object_key):
                 return None
-            return self._add(space, object_key, _content(body), metadata, content_type)
+            return self._add(space, object_key, self._content(body), metadata, content_type)
 
     def put_if_unchanged(
         self,
         space: str,
         object_key: str,
-        body: bytes | BinaryIO,
+        body: Body,
         *,
         etag: str,
         metadata: Mapping[str, str],
@@ -98,7 +93,7 @@ class InMemoryObjects:
             current = self._current(space, object_key)
             if current is None or current.stored.etag != etag:
                 return None
-            return self._add(space, object_key, _content(body), metadata, content_type)
+            return self._add(space, object_key, self._content(body), metadata, content_type)
 
     def put(self, space: str, object_key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str:
         """As somebody else would, outside our ports."""
@@ -144,10 +139,15 @@ class InMemoryObjects:
         uids = {key.split("/")[1] for key in self.keys(space, "studies/")}
         return sorted((uid for uid in uids if f"{uid}/" > f"{after}/"), key=lambda uid: f"{uid}/")
 
-    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+    def all_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
         for object_key, versions in sorted(self._bucket(space).items()):
-            if versions and object_key.startswith(prefix) and object_key > start_after:
-                yield ListedVersion(object_key, versions[-1].version_id, versions[-1].body is None)
+            if object_key.startswith(prefix) and object_key > start_after:
+                for each in reversed(versions):
+                    is_latest = each is versions[-1]
+                    yield ListedVersion(object_key, each.version_id, each.body is None, is_latest, each.last_modified)
+
+    def has_versions(self, space: str, prefix: str) -> bool:
+        return any(True for _ in self.all_versions(space, prefix))
 
     def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
         return f"https://objects.example/{space}/{object_key}?version={version_id}"
@@ -159,6 +159,17 @@ class InMemoryObjects:
     def versions(self, object_key: str, space: str = "main") -> list[Version]:
         """All of them, oldest first, delete markers included."""
         return list(self._bucket(space)[object_key])
+
+    def _content(self, body: Body) -> bytes:
+        if isinstance(body, bytes):
+            return body
+        if isinstance(body, CopyOf):
+            for version in self._bucket(body.space)[body.object_key]:
+                if version.version_id == body.version_id and version.body is not None:
+                    return body.after + version.body
+            raise Unavailable("The source of the copy is gone.")
+        body.seek(0)
+        return body.read()
 
     def _bucket(self, space: str) -> defaultdict[str, list[Version]]:
         if not self.available:
@@ -177,3 +188,71 @@ class InMemoryObjects:
         version = Version(f"v{next(self._numbers)}", body, dict(metadata), content_type, self._clock())
         self._bucket(space)[object_key].append(version)
         return version.version_id
+
+
+class InMemoryLedger:
+    """`imaging.ports.ledger`: entries that are compared and swapped, and leases."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, object, int | None], Delivery] = {}
+        self._leases: dict[tuple[str, StudyKey], tuple[str, datetime]] = {}
+        self._told: dict[tuple[str, StudyKey], int] = {}
+        self._lock = threading.Lock()
+
+    def read_instance(self, binding: str, key: InstanceKey) -> Delivery | None:
+        return self._entries.get((binding, key, None))
+
+    def read_instances(self, binding: str, study: StudyKey) -> dict[InstanceKey, Delivery]:
+        with self._lock:
+            return {
+                entry.subject: entry
+                for (name, subject, _), entry in self._entries.items()
+                if name == binding and isinstance(subject, InstanceKey) and subject.study == study
+            }
+
+    def read_revisions(self, binding: str, study: StudyKey) -> dict[int, Delivery]:
+        with self._lock:
+            return {
+                entry.number: entry
+                for (name, subject, _), entry in self._entries.items()
+                if (name, subject) == (binding, study)
+            }
+
+    def swap(self, before: Delivery | None, after: Delivery) -> bool:
+        place = (after.binding, after.subject, None if isinstance(after.subject, InstanceKey) else after.number)
+        with self._lock:
+            if self._entries.get(place) != before:
+                return False
+            self._entries[place] = after
+            return True
+
+    def lease(self, binding: str, study: StudyKey, token: str, *, now: datetime, until: datetime) -> StudyLease | None:
+        with self._lock:
+            _, leased_until = self._leases.get((binding, study), ("", now))
+            if now < leased_until:
+                return None
+            self._leases[binding, study] = token, until
+            return StudyLease(binding, study, token, self._told.get((binding, study), 0))
+
+    def release(self, lease: StudyLease, told: int) -> bool:
+        place = lease.binding, lease.study
+        with self._lock:
+            if self._leases.get(place, ("",))[0] != lease.token:
+                return False
+            del self._leases[place]
+            self._told[place] = told
+            return True
+
+    def read_deliveries(self, study: StudyKey, *, offset: int, limit: int) -> list[Delivery]:
+        def order(entry: Delivery) -> tuple[object, ...]:
+            subject = entry.subject
+            uids = (subject.series_instance_uid, subject.sop_instance_uid) if isinstance(subject, InstanceKey) else ()
+            return entry.binding, not uids, uids, entry.number
+
+        with self._lock:
+            of_study = [
+                entry
+                for entry in self._entries.values()
+                if study == (entry.subject.study if isinstance(entry.subject, InstanceKey) else entry.subject)
+            ]
+        return sorted(of_study, key=order)[offset : offset + limit]

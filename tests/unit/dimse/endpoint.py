@@ -1,15 +1,19 @@
 """A whole endpoint in memory: the real server and use case, over a dictionary in place of S3."""
 
 import threading
+from datetime import datetime
 
 from imaging.dimse.journal import AssociationRecord, Refusal
 from imaging.dimse.server import DimseServer
+from imaging.model.identifiers import StudyKey
+from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.store_instance import StoreInstance
-from imaging.settings import OtherBytes, Space
+from imaging.settings import Hint, OtherBytes, Space
 from tests.fakes import Clock, InMemoryObjects
 
 SPACES = {
-    name: Space(name, f"bucket-{name}", name.upper(), OtherBytes.REPLACE, "urn:x") for name in ("main", "research")
+    name: Space(name, f"bucket-{name}", name.upper(), OtherBytes.REPLACE, "urn:x", finish_on=finish_on)
+    for name, finish_on in (("main", frozenset({Hint.ASSOCIATION_RELEASED})), ("research", frozenset[Hint]()))
 }
 
 
@@ -36,6 +40,7 @@ class JournalInMemory:
 
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
+        self.hints_lost: list[AssociationRecord] = []
         self.associations: list[AssociationRecord] = []
         self._told = threading.Condition()
 
@@ -47,11 +52,27 @@ class JournalInMemory:
             self.associations.append(association)
             self._told.notify_all()
 
+    def hint_lost(self, association, failure):
+        self.hints_lost.append(association)
+
     def wait_for(self, count: int) -> list[AssociationRecord]:
         """The associations, when so many have ended."""
         with self._told:
             assert self._told.wait_for(lambda: len(self.associations) >= count, timeout=10)
         return self.associations
+
+
+class FinalizerQueueInMemory:
+    """Keeps the hints it is given, or takes none."""
+
+    def __init__(self) -> None:
+        self.hints: list[tuple[list[StudyKey], datetime]] = []
+        self.failure: Exception | None = None
+
+    def released(self, studies, at):
+        if self.failure:
+            raise self.failure
+        self.hints.append((list(studies), at))
 
 
 class Endpoint:
@@ -60,11 +81,14 @@ class Endpoint:
     def __init__(self, *, max_associations: int = 32, max_object_bytes: int = 2**30) -> None:
         self.archive = HeldObjects()
         self.journal = JournalInMemory()
+        self.finalizer = FinalizerQueueInMemory()
+        self.clock = Clock()
         self.server = DimseServer(
             ("127.0.0.1", 0),
             {space.ae_title: space.name for space in SPACES.values()},
-            StoreInstance(self.archive, SPACES, Clock()),
+            StoreInstance(self.archive, SPACES, self.clock),
             self.journal,
+            hint_release=HintRelease(self.finalizer, SPACES, self.clock),
             max_associations=max_associations,
             max_object_bytes=max_object_bytes,
         )

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -80,7 +79,9 @@ class Process:
 
 
 ENVIRONMENT = {
-    "SPACES": json.dumps([asdict(space) for space in SPACES.values()]),
+    "SPACES": json.dumps(
+        [{"name": space.name, "bucket": space.bucket, "ae_title": space.ae_title} for space in SPACES.values()]
+    ),
     "DIMSE_PORT": "0",
     "DIMSE_BIND_ADDRESS": "127.0.0.1",
     "DIMSE_MAX_ASSOCIATIONS": "20",

@@ -10,7 +10,8 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from imaging.aws.fhir_authorization import SecretToken, healthlake_signature
+from imaging.aws.request_authorization import BearerToken, healthlake_signature
+from imaging.aws.secret import KeptSecret
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.settings import MissingSetting, Settings
 
@@ -79,7 +80,7 @@ class HttpFhirServer:
 
     def _send(self, method: str, url: str, body: bytes | None = None) -> Response:
         response = self._try(method, url, body)
-        if response.status_code == 401 and isinstance(self._authorization, SecretToken):
+        if response.status_code == 401 and isinstance(self._authorization, BearerToken):
             self._authorization.forget()
             response = self._try(method, url, body)
         return response
@@ -142,7 +143,7 @@ def fhir_server(settings: Settings) -> HttpFhirServer:
         case "none":
             authorization = None
         case "bearer":
-            authorization = SecretToken(settings["FHIR_TOKEN_SECRET_ARN"])
+            authorization = BearerToken(KeptSecret(settings["FHIR_TOKEN_SECRET_ARN"]))
         case "sigv4":
             authorization = healthlake_signature()
         case other:

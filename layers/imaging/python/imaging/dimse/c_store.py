@@ -13,7 +13,7 @@ from imaging.dimse.journal import AssociationRecord, Journal, Refusal
 from imaging.dimse.status import OUT_OF_RESOURCES, PROCESSING_FAILURE, STATUS_OF_REASON, SUCCESS, response
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Door
-from imaging.pipeline.store_instance import StoreInstance
+from imaging.pipeline.store_instance import Stored, StoreInstance
 
 # The use case compares the data set with the File Meta Information; here that holds what the request said.
 _NAMED_OTHERWISE = "The request names another SOP Class or Instance than the data."
@@ -56,7 +56,7 @@ class CStore:
             As negotiated for the presentation context of the request.
         """
         try:
-            self._store(request, transfer_syntax_uid, association)
+            stored = self._store(request, transfer_syntax_uid, association)
         except Rejected as rejected:
             status, cause = STATUS_OF_REASON[rejected.reason], rejected.reason.value
             comment = _NAMED_OTHERWISE if rejected.reason is RejectReason.SOP_CLASS_MISMATCH else str(rejected)
@@ -68,13 +68,14 @@ class CStore:
             comment = "The archive failed; its log says more."
         else:
             association.stored += 1
+            association.studies.add(stored.key.study)
             return response(SUCCESS)
         association.refused += 1
         uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
         self._journal.refused(association, Refusal(status, cause, *uids))
         return response(status, comment)
 
-    def _store(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> None:
+    def _store(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> Stored:
         received = cast(BytesIO, request.DataSet)  # a request without one does not come this far
         if isinstance(received, _Discarding):
             raise Rejected(
@@ -85,6 +86,6 @@ class CStore:
         file_meta = file_meta_information(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         part10 = b"".join((file_meta, received.getvalue()))
         received.close()  # one copy in memory is enough while the archive takes its time
-        self._store_instance(
+        return self._store_instance(
             association.space, part10, door=Door.C_STORE, calling_ae_title=association.calling_ae_title
         )

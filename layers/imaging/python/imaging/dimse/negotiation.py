@@ -27,7 +27,7 @@ def application_entity(max_associations: int) -> AE:
     max_associations
         At one time; more are rejected as transient, local limit exceeded.
     """
-    _lift_restrictions()
+    lift_restrictions()
     ae = AE()  # its own title is never used: the called one chooses the space
     ae.add_supported_context(VERIFICATION)
     ae.maximum_associations = max_associations
@@ -38,7 +38,7 @@ def application_entity(max_associations: int) -> AE:
     return ae
 
 
-def _lift_restrictions() -> None:
+def lift_restrictions() -> None:
     """Set pynetdicom's switches, which are the process's."""
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     for context in NonPatientObjectPresentationContexts:  # a storage service of its own, PS3.4 Annex GG

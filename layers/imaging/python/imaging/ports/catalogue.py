@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
@@ -161,3 +161,6 @@ class RevisionSource(Protocol):
 
     def read_committed(self, committed: CommittedRevision) -> Revision | None:
         """The revision whole, from wherever it lies."""
+
+    def read_entry(self, committed: CommittedRevision) -> dict[str, Any] | None:
+        """No more of it than its entry in the study's history."""

@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from imaging.model.completion import CompletionReason
 from imaging.model.events import RevisionCounts
+from imaging.model.feed import FeedBatch
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Action, Instance
+from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.model.study import Series, Study
 
@@ -62,6 +64,7 @@ class CommittedRevision:
     created_at: datetime
     claim: str
     counts: RevisionCounts
+    reason: CompletionReason = CompletionReason.QUIET
 
 
 class StudyDeletions(Protocol):
@@ -103,8 +106,17 @@ class StudyFence(Protocol):
     def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
         """The row of a revision."""
 
-    def claim(self, study: Study, claim: str) -> bool:
-        """Take the study for the next revision; False if it moved on since it was read."""
+    def note_release(self, study: StudyKey, released_at: datetime) -> bool:
+        """Note that an association which stored something of it was released; False if it has no row yet."""
+
+    def claim(self, study: Study, claim: str, at: datetime, *, however_changed: bool = False) -> bool:
+        """Take the study for the next revision; False if it moved on since it was read.
+
+        However it has changed, there is a revision of what is read from here on.
+        """
+
+    def let_go(self, study: Study, claim: str, *, forget_hints: bool = False) -> None:
+        """Give back a claim that came to nothing, and with it the hints that the study was read with."""
 
     def close(self, study: Study, claim: str, unchanged: Revision) -> bool:
         """Make the study final without a new revision, its counts those of `unchanged`; False if it moved on.
@@ -114,6 +126,12 @@ class StudyFence(Protocol):
 
     def commit(self, study: Study, claim: str, revision: Revision) -> bool:
         """Make the study final at `revision`; False if it moved on."""
+
+    def keep_open(self, study: Study, claim: str, revision: Revision, at: datetime) -> bool:
+        """Commit `revision`, if it is a change, of a study that goes on changing, and let it wait anew from `at`.
+
+        False if another one has claimed it since.
+        """
 
     def note_series(self, study: Study, claim: str, series: Sequence[Series]) -> None:
         """Set counts, attributes and metadata key of series, unless they or the study moved on.
@@ -130,17 +148,9 @@ class PendingKind(StrEnum):
 
     FINALIZE = "finalize"
     ANNOUNCE_CHANGE = "announce-change"
+    ANNOUNCE_FEED = "announce-feed"
     ANNOUNCE_REVISION = "announce-revision"
     PUBLISH = "publish"
-
-
-@dataclass(frozen=True)
-class UnannouncedChange:
-    """A change of an instance that no event has told yet."""
-
-    key: InstanceKey
-    action: Action
-    change_number: int
 
 
 class PendingWork(Protocol):
@@ -149,8 +159,11 @@ class PendingWork(Protocol):
     def open_studies(self, opened_before: datetime) -> Iterable[StudyKey]:
         """Studies without a revision of their latest change."""
 
-    def unannounced_changes(self, before: datetime) -> Iterable[UnannouncedChange]:
-        """Changes of instances that no event has told."""
+    def unannounced_changes(self, before: datetime) -> Iterable[InstanceKey]:
+        """Instances with changes that the feed has not taken."""
+
+    def unannounced_batches(self, before: datetime) -> Iterable[FeedBatch]:
+        """Batches of the feed that no event has told."""
 
     def unannounced_revisions(self, before: datetime) -> Iterable[CommittedRevision]:
         """Revisions that no event has told."""
@@ -161,8 +174,8 @@ class PendingWork(Protocol):
     def study_rearmed(self, study: StudyKey, at: datetime) -> None:
         """Let a mark for finalizing wait anew from `at`."""
 
-    def change_announced(self, change: UnannouncedChange) -> None:
-        """Remove the mark, unless a later change has set its own."""
+    def batch_announced(self, batch: FeedBatch) -> None:
+        """Remove the mark of a batch of the feed."""
 
     def revision_announced(self, revision: CommittedRevision, at: datetime) -> None:
         """Turn the mark into one for publishing where a FHIR server is configured, else remove it."""
@@ -180,7 +193,7 @@ class StudyRestoration(Protocol):
     def studies_of(self, space: str) -> Iterable[StudyKey]:
         """Studies of the space that have instances."""
 
-    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change]) -> None:
+    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change], earlier: Sequence[Change] = ()) -> None:
         """Put back the rows of a study whose revisions outlived them.
 
         Parameters
@@ -189,4 +202,6 @@ class StudyRestoration(Protocol):
             All of one study, oldest first.
         changes
             Instances as the last revision left them, tombstones included.
+        earlier
+            Versions before these: of them only the metadata comes back.
         """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,37 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
+class CopyOf:
+    """One object version of a space, to be put elsewhere without passing through this process.
+
+    Attributes
+    ----------
+    size_bytes
+        Of that version.
+    after
+        What stands before its bytes in the copy.
+    """
+
+    space: str
+    object_key: str
+    version_id: str
+    size_bytes: int
+    after: bytes = b""
+
+
+Body: TypeAlias = bytes | BinaryIO | CopyOf
+"""What can be put: bytes, a file from its beginning, or a copy, in the same space or out of another one."""
+
+
+@dataclass(frozen=True)
 class ListedVersion:
-    """The latest version of a key: an object, or the marker that deleted it."""
+    """A version of a key: an object, or the marker that deleted it."""
 
     object_key: str
     version_id: str
     is_delete_marker: bool
+    is_latest: bool
+    last_modified: datetime
 
 
 class ObjectStore(Protocol):
@@ -35,18 +60,20 @@ class ObjectStore(Protocol):
     """
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: Body, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
         """Write unless the key is taken; the new version id, or None if it is.
 
-        A file is written from its beginning, a long one without being held in memory.
+        A file is written from its beginning, a long one without being held in
+        memory; so is a copy, of any size and with nothing of its source but the
+        bytes. A copy whose source is gone is `Unavailable`.
         """
 
     def put_if_unchanged(
         self,
         space: str,
         object_key: str,
-        body: bytes | BinaryIO,
+        body: Body,
         *,
         etag: str,
         metadata: Mapping[str, str],
@@ -88,8 +115,11 @@ class ObjectListing(Protocol):
     def studies(self, space: str, after: str = "") -> Iterable[str]:
         """Study Instance UIDs that have objects now, in the order of the keys, those behind `after`."""
 
-    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
-        """The latest version of every key below `prefix`, in the order of the keys."""
+    def all_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+        """All versions of every key below `prefix`, in the order of the keys, the latest of each first."""
+
+    def has_versions(self, space: str, prefix: str) -> bool:
+        """Whether any key below `prefix` has a version, or a delete marker."""
 
 
 class ObjectLinks(Protocol):

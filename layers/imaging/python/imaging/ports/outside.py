@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from imaging.model.completion import Due
 from imaging.model.events import Event
 from imaging.model.identifiers import StudyKey
 
@@ -18,8 +19,15 @@ class EventBus(Protocol):
 class StudyTimer(Protocol):
     """Wakes the finalizer when a study has been quiet."""
 
-    def arm(self, study: StudyKey, changes: int, due_at: datetime, attempt: int = 0) -> None:
+    def arm(self, study: StudyKey, changes: int, due: Due, attempt: int = 0) -> None:
         """Start a timer; one with the same study, changes, moment and attempt is the same timer."""
+
+
+class FinalizerQueue(Protocol):
+    """Where the finalizer is given hints."""
+
+    def released(self, studies: Sequence[StudyKey], at: datetime) -> None:
+        """An association that stored something of these was released; `imaging.errors.Unavailable` if it is lost."""
 
 
 class FhirServer(Protocol):

@@ -1,0 +1,1 @@
+"""Distribution to one binding's target, by a function."""

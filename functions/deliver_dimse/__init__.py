@@ -1,0 +1,1 @@
+"""Distribution to DIMSE nodes, by a process that keeps associations open."""

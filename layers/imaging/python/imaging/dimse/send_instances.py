@@ -1,0 +1,163 @@
+"""A DIMSE node as a binding's target: C-STORE as SCU, PS3.4 Annex B."""
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TypeAlias
+
+from imaging.dicom.header import BytesSource, data_set_offset
+from imaging.dimse.requested_association import MAX_KINDS, Kind, Node, RequestedAssociation
+from imaging.distribution.store_failure import failure_of
+from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.model.instance import Instance
+from imaging.ports.delivery import Sent
+from imaging.reading.retrieve_instances import Extent, Part
+
+StreamParts: TypeAlias = Callable[[Iterable[Part]], Generator[bytes, None, None]]
+"""`imaging.reading.retrieve_instances.RetrieveInstances.stream`."""
+
+IDLE_SECONDS = 5.0
+"""How long an association is kept for what may come next."""
+
+# PS3.7 Annex C.1 and PS3.4 Table B.2-1: warnings; the node has stored the instance.
+_WARNINGS = {0x0001, 0x0107, 0x0116}
+
+
+class DimseTarget:
+    """`imaging.ports.delivery.InstanceTarget` by C-STORE; the data sets' bytes are the stored ones.
+
+    Each kind of instance is proposed in the transfer syntax that it is stored
+    in, and in no other. The association is kept for a few seconds.
+
+    Parameters
+    ----------
+    stream
+        Reads instances in the versions that their rows name.
+    """
+
+    def __init__(self, node: Node, stream: StreamParts, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._node = node
+        self._stream = stream
+        self._idle_seconds = idle_seconds
+        self._association: RequestedAssociation | None = None
+        self._turn = threading.Lock()
+        self._idle: threading.Timer | None = None
+
+    def send(self, instances: Sequence[Instance]) -> Generator[Sent, None, None]:
+        """Send them one by one over as few associations as their kinds need; see the port."""
+        later: Unavailable | None = None
+        with self._turn:
+            self._stay()
+            try:
+                for run in _runs(instances):
+                    for instance, outcome in self._stored(run):
+                        if isinstance(outcome, Unavailable):
+                            later = outcome  # one that the node cannot take now holds up no other
+                        else:
+                            yield Sent(instance, outcome)
+            finally:
+                self._leave_later()
+        if later:
+            raise later
+
+    def close(self) -> None:
+        """Release the association."""
+        with self._turn:
+            self._stay()
+            self._leave()
+
+    def _stored(self, instances: Sequence[Instance]) -> Iterator[tuple[Instance, Rejected | Unavailable | None]]:
+        kinds = list(dict.fromkeys(map(_kind, instances)))
+        try:
+            association = self._associated(kinds)
+        except Rejected as refusal:
+            yield from ((instance, refusal) for instance in instances)
+            return
+        accepted = []
+        for instance in instances:
+            if _kind(instance) in association.accepted:
+                accepted.append(instance)
+            else:
+                yield instance, _not_accepted(instance)
+        try:
+            with closing(self._stream(Extent.whole(instance) for instance in accepted)) as pieces:
+                for instance in accepted:
+                    status = association.store(
+                        _kind(instance), instance.key.sop_instance_uid, _data_set(pieces, instance.size_bytes)
+                    )
+                    yield instance, None if _is_stored(status) else failure_of(status)
+        except (Unavailable, Rejected):  # the middle of a message may be the last thing that was sent
+            association.abort()
+            raise
+
+    def _associated(self, kinds: Sequence[Kind]) -> RequestedAssociation:
+        kept = self._association
+        if kept and kept.is_open and kept.kinds.issuperset(kinds):
+            return kept
+        self._leave()
+        self._association = RequestedAssociation(self._node, kinds)
+        return self._association
+
+    def _stay(self) -> None:
+        if self._idle:
+            self._idle.cancel()
+            self._idle = None
+
+    def _leave_later(self) -> None:
+        if self._association:
+            self._idle = threading.Timer(self._idle_seconds, self._leave_if_idle)
+            self._idle.daemon = True
+            self._idle.start()
+
+    def _leave_if_idle(self) -> None:
+        with self._turn:
+            if self._idle is threading.current_thread():
+                self._leave()
+
+    def _leave(self) -> None:
+        if self._association:
+            self._association.release()
+            self._association = None
+
+
+def _runs(instances: Sequence[Instance]) -> Iterator[list[Instance]]:
+    """Instances that follow one another and have no more kinds than an association can have."""
+    run: list[Instance] = []
+    kinds: set[Kind] = set()
+    for instance in instances:
+        if len(kinds | {_kind(instance)}) > MAX_KINDS:
+            yield run
+            run, kinds = [], set()
+        run.append(instance)
+        kinds.add(_kind(instance))
+    if run:
+        yield run
+
+
+def _kind(instance: Instance) -> Kind:
+    return Kind(instance.sop_class_uid, instance.arrival.transfer_syntax_uid)
+
+
+def _data_set(pieces: Iterator[bytes], file_bytes: int) -> Iterator[bytes]:
+    """The next file in `pieces` from its data set on: a message has no File Meta Information, PS3.7 Section 6.3.1."""
+    first = next(pieces)
+    offset = data_set_offset(BytesSource(first))
+    yield first[offset:]
+    taken = len(first)
+    while taken < file_bytes:
+        piece = next(pieces)
+        taken += len(piece)
+        yield piece
+
+
+def _is_stored(status: int) -> bool:
+    return status == 0 or status in _WARNINGS or status >> 12 == 0xB
+
+
+def _not_accepted(instance: Instance) -> Rejected:
+    kind = _kind(instance)
+    return Rejected(
+        RejectReason.NOT_ACCEPTABLE,
+        f"The node does not accept SOP Class {kind.sop_class_uid} in transfer syntax {kind.transfer_syntax_uid}, in "
+        "which the instance is stored; let it accept that: what goes out is not transcoded.",
+    )
