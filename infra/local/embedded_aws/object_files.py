@@ -3,7 +3,7 @@
 MiniStack keeps the bytes of every version in memory until it ends, reads an
 object whole for each range of it, ignores a range of a version, and copies an
 object whole when another version or a delete marker comes on top of it. Here
-a range is read where it lies, and what is replaced is linked to where its
+a range is read, and copied into a part, where it lies, and what is replaced is linked to where its
 version belongs: files are never written twice, only replaced.
 
 The parts of an upload that grows large wait in files without a name, which end
@@ -11,10 +11,13 @@ with the process.
 """
 
 import contextlib
+import hashlib
 import mmap
 import os
 import tempfile
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from ministack.services import s3
 
@@ -31,6 +34,7 @@ def install() -> None:
     s3._persist_object = _forgetting(s3._persist_object)
     s3._persist_displaced_version = _linking(s3._persist_displaced_version)
     s3._upload_part = _spooling(s3._upload_part)
+    s3._upload_part_copy = _copying_ranges(s3._upload_part_copy)
 
 
 def _reading_ranges(get_object: Any) -> Any:  # noqa: ANN401 - MiniStack's functions have no types
@@ -102,6 +106,29 @@ def _spooling(upload_part: Any) -> Any:  # noqa: ANN401
         return answer
 
     return upload
+
+
+def _copying_ranges(upload_part_copy: Any) -> Any:  # noqa: ANN401
+    def copy(bucket: str, key: str, query: dict[str, list[str]], headers: dict[str, str]) -> Answer:
+        source, wanted = headers["x-amz-copy-source"].lstrip("/"), headers.get("x-amz-copy-source-range", "")
+        upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
+        if not (upload and wanted):
+            answer: Answer = upload_part_copy(bucket, key, query, headers)
+            return answer
+        place, _, version = source.partition("?versionId=")
+        source_bucket, _, source_key = unquote(place).partition("/")
+        versions = {"versionId": [unquote(version)]} if version else {}
+        status, found, body = s3._get_object(source_bucket, source_key, {"range": wanted}, versions)
+        if status != HTTPStatus.PARTIAL_CONTENT:
+            return status, found, body
+        part = {"etag": f'"{hashlib.md5(body).hexdigest()}"', "size": len(body), "last_modified": s3.now_iso()}
+        upload["parts"][int(s3._qp(query, "partNumber"))] = {"body": _in_a_file(body), **part}
+        result = s3.Element("CopyPartResult", xmlns=s3.S3_NS)
+        s3.SubElement(result, "ETag").text = part["etag"]
+        s3.SubElement(result, "LastModified").text = part["last_modified"]
+        return 200, {"Content-Type": "application/xml"}, s3._xml_body(result)
+
+    return copy
 
 
 def _in_a_file(body: bytes) -> mmap.mmap:

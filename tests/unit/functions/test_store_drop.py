@@ -16,6 +16,7 @@ from imaging.settings import OtherBytes, Space
 from tests.fakes import Clock, InMemoryObjects
 from tests.unit.dicom.files import instance_file
 
+STORED_KEY = "studies/1.2.1/series/1.2.2/instances/1.2.3.dcm"
 SPACES = {"main": Space("main", "main-bucket", "MAIN", OtherBytes.REPLACE, "")}
 
 
@@ -39,7 +40,7 @@ def notification(object_key: str, version_id: str) -> dict[str, Any]:
 @pytest.fixture
 def objects(monkeypatch: pytest.MonkeyPatch) -> InMemoryObjects:
     objects = InMemoryObjects(SPACES)
-    store = StoreDrop(objects, StoreInstance(objects, SPACES, Clock()), max_object_bytes=1_000_000)
+    store = StoreDrop(objects, StoreInstance(objects, SPACES, Clock()))
     monkeypatch.setattr(handler, "process", lambda: Dropping(store, {"main-bucket": "main"}))
     return objects
 
@@ -91,4 +92,29 @@ def test_what_cannot_be_stored_now_comes_back_alone(objects: InMemoryObjects, lo
     assert lambda_handler({"Records": records}, Context()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert objects.keys() == ["incoming/a.dcm", "studies/1.2.1/series/1.2.2/instances/1.2.32.dcm"]
     assert "OSError" in log.getvalue()
+    assert "Doe" not in log.getvalue()
+
+
+def test_any_key_is_taken_and_no_line_of_the_log_has_it(objects: InMemoryObjects, log: io.StringIO) -> None:
+    records, failing = [], "incoming/Doe failing"
+    for number, name in enumerate(
+        ("", " + 50 % =", "%20%2B%00+", "/Ünï/日本語/😀", "\x01\t\x7f", "/../..//.", "/a" * 500)
+    ):
+        for ending, content in (("a", instance_file(instance=f"1.2.3{number}")), ("b", b"Doe is not DICOM")):
+            key = f"incoming/Doe{name}{ending}"
+            records.append(message(key, notification(key, objects.put("main", key, content))))
+    records.append(message("failing", notification(failing, objects.put("main", failing, instance_file()))))
+
+    def fail(object_key: str) -> None:
+        if object_key == STORED_KEY:
+            raise OSError(failing)
+
+    objects.before_put = fail
+    answer = lambda_handler({"Records": records}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "failing"}]}
+    keys = objects.keys()
+    assert [key for key in keys if key.startswith("incoming/")] == [failing]
+    assert len([key for key in keys if key.startswith("quarantine/Doe")]) == 7
+    assert len([key for key in keys if key.startswith("studies/")]) == 7
+    assert log.getvalue().count('"message":"set aside"') == 7
     assert "Doe" not in log.getvalue()

@@ -34,6 +34,7 @@ from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.restore_study import RestoreStudy
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
+from imaging.pipeline.study_objects import StudyObjects
 from imaging.ports.query_tags import TagRegister
 from imaging.settings import QueryTag
 from tests.archive import Archive, NoTimer
@@ -369,8 +370,8 @@ class TestOneWalk:
                 row_key = to_item({"pk": row["pk"], "sk": row["sk"]})
                 client("dynamodb").delete_item(TableName=archive.table.name, Key=row_key)
         restoration = DynamoDbStudyRestoration(archive.table, TAGS)
-        restore = RestoreStudy(archive.objects, RevisionArchive(archive.objects), archive.fence, restoration, TAGS)
-        assert restore(study, archive.objects.keys(archive.space, study.prefix))
+        restore = RestoreStudy(archive.objects, RevisionArchive(archive.objects), restoration, TAGS)
+        assert restore(StudyObjects.of(study, archive.objects.all_versions(archive.space, study.prefix)), None)
         assert archive.values("1") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
 
 

@@ -1,5 +1,8 @@
+from random import Random
+
 import pytest
 
+from imaging.dicom.header import BytesSource, read_header
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Arrival, Door
 from imaging.pipeline.store_drop import StoreDrop
@@ -19,7 +22,9 @@ def objects() -> InMemoryObjects:
 
 @pytest.fixture
 def drop(objects: InMemoryObjects) -> StoreDrop:
-    return StoreDrop(objects, StoreInstance(objects, SPACES, Clock()), max_object_bytes=100_000)
+    return StoreDrop(
+        objects, StoreInstance(objects, SPACES, Clock()), largest_in_memory_bytes=50_000, largest_bytes=1_000_000
+    )
 
 
 def test_stores_what_was_dropped_and_removes_it(drop: StoreDrop, objects: InMemoryObjects) -> None:
@@ -51,8 +56,8 @@ def test_sets_a_dicomdir_aside(drop: StoreDrop, objects: InMemoryObjects) -> Non
     assert version.metadata["reason"] == "A DICOMDIR is no instance; send the files that it lists."
 
 
-def test_sets_aside_what_is_larger_than_the_process(drop: StoreDrop, objects: InMemoryObjects) -> None:
-    objects.put("main", "incoming/large.dcm", instance_file(pixel_data=bytes(100_000)))
+def test_sets_aside_what_is_larger_than_can_be_read(drop: StoreDrop, objects: InMemoryObjects) -> None:
+    objects.put("main", "incoming/large.dcm", instance_file(pixel_data=bytes(1_000_000)))
     outcome = drop("main", "incoming/large.dcm")
     assert isinstance(outcome, Rejected)
     assert outcome.reason is RejectReason.TOO_LARGE
@@ -111,3 +116,74 @@ def test_a_store_that_does_not_answer_leaves_the_drop_where_it_is(drop: StoreDro
         drop("main", "incoming/a.dcm")
     objects.available = True
     assert objects.keys() == ["incoming/a.dcm"]
+
+
+@pytest.mark.parametrize("begins_with", ["preamble", "File Meta Information", "data set"])
+def test_what_is_too_large_for_memory_is_copied_where_it_lies(
+    drop: StoreDrop, objects: InMemoryObjects, monkeypatch: pytest.MonkeyPatch, begins_with: str
+) -> None:
+    monkeypatch.setattr("imaging.pipeline.read_ahead_source.BLOCK_BYTES", 7_000)
+    whole = instance_file(pixel_data=Random(1).randbytes(200_000))
+    data_set_offset = read_header(BytesSource(whole)).data_set_offset
+    cut = {"preamble": 0, "File Meta Information": 132, "data set": data_set_offset}[begins_with]
+    longest = 0
+
+    class Ranged(InMemoryObjects):
+        def read(self, *arguments: object, **ranges: object) -> object:
+            nonlocal longest
+            found = super().read(*arguments, **ranges)
+            longest = max(longest, len(found[1]) if found else 0)
+            return found
+
+    objects.__class__ = Ranged
+    objects.put("main", "incoming/large.dcm", whole[cut:])
+    assert isinstance(drop("main", "incoming/large.dcm"), Stored)
+    assert objects.keys() == [STORED_KEY]
+    (version,) = objects.versions(STORED_KEY)
+    assert version.body[read_header(BytesSource(version.body)).data_set_offset :] == whole[data_set_offset:]
+    arrival = Arrival.of_object_metadata(version.metadata)
+    small = InMemoryObjects(SPACES)
+    StoreInstance(small, SPACES, Clock())("main", whole, door=Door.STOW_RS)
+    assert arrival.is_identical_to(Arrival.of_object_metadata(small.versions(STORED_KEY)[0].metadata))
+    assert longest <= 50_000
+
+    objects.put("main", "incoming/again.dcm", whole[cut:])
+    again = drop("main", "incoming/again.dcm")
+    assert isinstance(again, Stored)
+    assert again.outcome is Outcome.IDENTICAL
+
+
+def test_what_is_large_and_no_instance_is_set_aside(drop: StoreDrop, objects: InMemoryObjects) -> None:
+    cut_short = instance_file(pixel_data=bytes(200_000))[:-1]
+    objects.put("main", "incoming/large.dcm", cut_short)
+    outcome = drop("main", "incoming/large.dcm")
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is RejectReason.TRUNCATED
+    assert objects.keys() == ["quarantine/large.dcm"]
+
+
+@pytest.mark.parametrize("name", ["x" * 1015, "ü" * 507 + "x", "a/" * 507 + "b"], ids=["ASCII", "UTF-8", "deep"])
+def test_a_key_as_long_as_keys_can_be_is_cut_where_it_is_set_aside(
+    drop: StoreDrop, objects: InMemoryObjects, name: str
+) -> None:
+    assert len(f"incoming/{name}".encode()) == 1024
+    others = [f"{name[:-1]}{letter}" for letter in "yz"]
+    for each in (name, *others):
+        objects.put("main", f"incoming/{each}", b"not DICOM")
+        drop("main", f"incoming/{each}")
+    keys = objects.keys()
+    assert len(keys) == 3
+    assert all(key.startswith(f"quarantine/{name[:400]}") and len(key.encode()) <= 1024 for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [({}, None), ({"expected-instances": "120"}, 120), ({"expected-instances": "-1"}, None)]
+)
+def test_a_number_of_expected_instances_is_passed_on(
+    drop: StoreDrop, objects: InMemoryObjects, said: dict[str, str], expected: int | None
+) -> None:
+    for name, content in (("small", b"\1\2"), ("large", bytes(100_000))):
+        objects.put("main", f"incoming/{name}", instance_file(instance="1.2.3", pixel_data=content), said)
+        assert isinstance(drop("main", f"incoming/{name}"), Stored)
+        arrival = Arrival.of_object_metadata(objects.versions(STORED_KEY)[-1].metadata)
+        assert arrival.expected_instances == expected

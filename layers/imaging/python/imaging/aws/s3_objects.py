@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from imaging.aws.clients import client, error_code, ours_to_retry
 from imaging.aws.delete_objects import delete_objects
-from imaging.aws.multipart_upload import PART_BYTES, in_turn, put_in_parts
+from imaging.aws.multipart_upload import PART_BYTES, in_turn, put_copy, put_in_parts
 from imaging.errors import Unavailable
-from imaging.ports.objects import ListedVersion, StoredObject
+from imaging.ports.objects import Body, CopyOf, ListedVersion, StoredObject
 from imaging.settings import Space, space_named
 
 _HELD_ANYWAY_BYTES = 1024 * 1024  # a file that is no longer is in memory, by whoever made it
@@ -28,7 +28,7 @@ class S3Objects:
         self._spaces = spaces
 
     def put_if_absent(
-        self, space: str, object_key: str, body: bytes | BinaryIO, *, metadata: Mapping[str, str], content_type: str
+        self, space: str, object_key: str, body: Body, *, metadata: Mapping[str, str], content_type: str
     ) -> str | None:
         """Write unless the key is taken; the new version id, or None if it is."""
         return self._put(space, object_key, body, metadata, content_type, IfNoneMatch="*")
@@ -37,7 +37,7 @@ class S3Objects:
         self,
         space: str,
         object_key: str,
-        body: bytes | BinaryIO,
+        body: Body,
         *,
         etag: str,
         metadata: Mapping[str, str],
@@ -139,8 +139,8 @@ class S3Objects:
                 return
             wanted["ContinuationToken"] = page["NextContinuationToken"]
 
-    def latest_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
-        """The latest version of every key below `prefix`, in the order of the keys."""
+    def all_versions(self, space: str, prefix: str, start_after: str = "") -> Iterator[ListedVersion]:
+        """All versions of every key below `prefix`, in the order of the keys, the latest of each first."""
         wanted: dict[str, Any] = {"Bucket": self._bucket(space), "Prefix": prefix}
         if start_after:
             wanted["KeyMarker"] = start_after
@@ -149,19 +149,26 @@ class S3Objects:
                 page = client("s3").list_object_versions(**wanted)
             yield from sorted(
                 (
-                    ListedVersion(entry["Key"], entry["VersionId"], is_delete_marker)
+                    ListedVersion(
+                        entry["Key"], entry["VersionId"], is_delete_marker, entry["IsLatest"], entry["LastModified"]
+                    )
                     for entries, is_delete_marker in (
                         (page.get("Versions", []), False),
                         (page.get("DeleteMarkers", []), True),
                     )
                     for entry in entries
-                    if entry["IsLatest"]
                 ),
-                key=lambda version: version.object_key,
+                key=lambda version: (version.object_key, not version.is_latest, -version.last_modified.timestamp()),
             )
             if not page.get("IsTruncated"):
                 return
             wanted |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def has_versions(self, space: str, prefix: str) -> bool:
+        """Whether any key below `prefix` has a version, or a delete marker."""
+        with ours_to_retry("listing a bucket"):
+            page = client("s3").list_object_versions(Bucket=self._bucket(space), Prefix=prefix, MaxKeys=1)
+        return bool(page.get("Versions") or page.get("DeleteMarkers"))
 
     def signed_address(self, space: str, object_key: str, version_id: str, content_type: str, seconds: int) -> str:
         """An address that serves that one version, with that content type, for so long."""
@@ -184,7 +191,7 @@ class S3Objects:
         self,
         space: str,
         object_key: str,
-        body: bytes | BinaryIO,
+        body: Body,
         metadata: Mapping[str, str],
         content_type: str,
         **condition: str,
@@ -197,9 +204,12 @@ class S3Objects:
         }
         try:
             with ours_to_retry("writing an object"):
+                if isinstance(body, CopyOf):
+                    return put_copy(client("s3"), body, self._bucket(body.space), object_=object_, condition=condition)
                 return _put_whole_or_in_parts(body, object_, condition)
         except Unavailable as failure:
-            if _code(failure) in _TAKEN or (_code(failure) in _ABSENT and "IfMatch" in condition):
+            is_copy = isinstance(body, CopyOf)  # then what is absent may be the source
+            if _code(failure) in _TAKEN or (_code(failure) in _ABSENT and "IfMatch" in condition and not is_copy):
                 return None
             raise
 

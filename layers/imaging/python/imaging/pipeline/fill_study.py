@@ -17,7 +17,7 @@ from imaging.dicom.attributes import indexed, series_level, study_level
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import Series, StudyState
-from imaging.pipeline.finalize_study import newest
+from imaging.pipeline.make_revision import newest
 from imaging.ports.manifest import StudyFence
 from imaging.ports.objects import ObjectStore
 from imaging.ports.query_tags import AttributeRewriting

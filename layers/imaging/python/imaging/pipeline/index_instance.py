@@ -18,9 +18,18 @@ from imaging.dicom.json_model import to_dicom_json
 from imaging.dicom.outline import read_outline
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
+from imaging.model.instance import (
+    EXPECTED_INSTANCES,
+    Action,
+    Arrival,
+    DicomJson,
+    Door,
+    Instance,
+    expected_instances,
+)
 from imaging.pipeline.keep_pixel_layout import with_pixel_layout
 from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
+from imaging.pipeline.quarantine import quarantine_key
 from imaging.ports.manifest import Change, InstanceIndex
 from imaging.ports.objects import ObjectStore, StoredObject
 from imaging.settings import QueryTag
@@ -124,7 +133,7 @@ class IndexInstance:
             self._set_aside(space, object_key, stored, rejected)
 
     def _set_aside(self, space: str, object_key: str, stored: StoredObject, rejected: Rejected) -> None:
-        self._objects.set_aside(space, object_key, stored.version_id, f"quarantine/{object_key}", str(rejected))
+        self._objects.set_aside(space, object_key, stored.version_id, quarantine_key(object_key), str(rejected))
 
     def _storing(self, key: InstanceKey, before: Instance | None, stored: StoredObject, prefix: bytes) -> Change:
         outline = read_outline(ObjectSource(self._objects, key, stored, prefix))
@@ -198,4 +207,5 @@ def _by_hand(header: Header, stored: StoredObject) -> Arrival:
         transfer_syntax_uid=header.transfer_syntax_uid,
         door=Door.BY_HAND,
         stored_at=stored.last_modified,
+        expected_instances=expected_instances(stored.metadata.get(EXPECTED_INSTANCES, "")),
     )

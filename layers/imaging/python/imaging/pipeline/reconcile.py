@@ -1,139 +1,231 @@
 """Bring the manifest to what the bucket holds: S3 is the truth, whatever was lost on the way.
 
-It walks the bucket in the order of its keys, study by study, and compares each
-instance's latest version with its row; what differs goes through stage 2, as if
-its event had come again. Studies that the bucket has lost whole are found from
-the manifest's side.
+A pass looks from both sides. It walks the bucket in the order of its keys,
+several studies side by side, and compares all versions of each with its rows;
+what differs goes through stage 2, as if its event had come again. Then it takes
+the manifest's studies that the walk has not met, and asks the bucket whether it
+has lost them whole.
+
+A pass may take days. Each slice of it ends at its deadline, and the next one,
+of any process, goes on where that ended. Whoever dies in between leaves a
+cursor that is a little behind: what is compared twice is the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 
-from imaging.errors import Rejected, Unavailable
-from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.pipeline.index_instance import IndexInstance
-from imaging.pipeline.large_deletion import LargeDeletions, study_of_large_deletion
-from imaging.pipeline.restore_study import RestoreStudy
-from imaging.ports.manifest import StudyDeletions, StudyFence, StudyRestoration
+from imaging.errors import ImagingError, Unavailable, nameless
+from imaging.model.identifiers import StudyKey
+from imaging.model.reconciliation import Pass, Phase, Reconciled
+from imaging.pipeline.back_fill import Warn
+from imaging.pipeline.orphans import Orphans
+from imaging.pipeline.reconcile_study import ReconcileStudy
+from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.ports.objects import ListedVersion, ObjectListing
+from imaging.ports.reconciliation import ManifestSurvey, ReconcilePasses
+
+_SIDE_BY_SIDE = 8
+_LEASE = timedelta(minutes=10)
+_KEPT_EVERY = timedelta(seconds=10)
+_AGAIN = timedelta(days=1)  # after a pass that left something
+_MOST_REMEMBERED = 200_000  # Study Instance UIDs; some 30 MB
 
 
-@dataclass
-class Reconciled:
-    """What was compared and what differed; counts."""
-
-    studies: int = 0
-    instances: int = 0
-    restored_studies: int = 0
-    indexed: int = 0
-    failed: int = 0
-    failed_studies: list[str] = field(default_factory=list)
-    last_study: str = ""
+class Overtaken(Unavailable):
+    """Another slice has taken over the pass; this one ended, and nothing is lost."""
 
 
 class Reconcile:
-    """Compares one space's bucket with its manifest, both ways."""
+    """Compares spaces' buckets with their manifest.
+
+    Parameters
+    ----------
+    side_by_side
+        How many studies are compared at a time.
+    """
 
     def __init__(
         self,
         listing: ObjectListing,
-        fence: StudyFence,
-        restoration: StudyRestoration,
-        index: IndexInstance,
-        restore: RestoreStudy,
-        large_deletions: LargeDeletions,
-        deletions: StudyDeletions,
+        archive: RevisionArchive,
+        survey: ManifestSurvey,
+        passes: ReconcilePasses,
+        study: ReconcileStudy,
+        orphans: Orphans,
         clock: Callable[[], datetime],
+        warn: Warn,
+        *,
+        side_by_side: int = _SIDE_BY_SIDE,
     ) -> None:
         self._listing = listing
-        self._fence = fence
-        self._restoration = restoration
-        self._index = index
-        self._restore = restore
-        self._large_deletions = large_deletions
-        self._deletions = deletions
+        self._archive = archive
+        self._survey = survey
+        self._passes = passes
+        self._study = study
+        self._orphans = orphans
         self._clock = clock
+        self._warn = warn
+        self._side_by_side = side_by_side
 
     def __call__(
-        self, space: str, *, after_study: str = "", progress: Callable[[Reconciled], None] = lambda _: None
-    ) -> Reconciled:
+        self,
+        space: str,
+        *,
+        resume: bool = False,
+        deadline: datetime | None = None,
+        progress: Callable[[Pass], None] = lambda _: None,
+    ) -> Pass:
         """Reconcile the space.
 
         Parameters
         ----------
-        after_study
-            The `last_study` of a run that was interrupted; the walk goes on behind it.
+        resume
+            Go on with the pass that was interrupted, if there is one; otherwise
+            a new one begins, and overtakes whoever is at it.
+        deadline
+            When to stop beginning with further studies; None: at the end.
         progress
             Called after each study.
+
+        Returns
+        -------
+        Pass
+            Its phase is `DONE` unless the deadline came first.
+
+        Raises
+        ------
+        Overtaken
+            Somebody else is at it, or has begun anew meanwhile.
+        Unavailable
+            The bucket cannot be listed, or the manifest be read; resume it.
         """
-        result = Reconciled()
-        start_after = f"studies/{after_study}/~" if after_study else ""
-        listed = self._listing.latest_versions(space, "studies/", start_after)
+        under_way = self._passes.read(space) if resume else None
+        if under_way is None or under_way.phase is Phase.DONE:
+            begun = self._passes.begin(space, self._clock(), self._clock() + _LEASE)
+            return self._go_on(begun, deadline, progress)
+        resumed = self._passes.resume(under_way, self._clock(), self._clock() + _LEASE)
+        if resumed is None:
+            raise Overtaken("Another process reconciles this space now; it is tried again when that has ended.")
+        return self._go_on(resumed, deadline, progress)
+
+    def when_due(self, space: str, every: timedelta, deadline: datetime) -> Pass | None:
+        """Work a slice, if a pass is under way or the last one began so long ago; None if there is nothing to do."""
+        last = self._passes.read(space)
+        if last and last.phase is Phase.DONE:
+            every = min(every, _AGAIN) if last.found.failed else every
+            if self._clock() < last.began_at + every:
+                return None
+        with suppress(Overtaken):
+            return self(space, resume=True, deadline=deadline)
+        return None
+
+    def _go_on(self, under_way: Pass, deadline: datetime | None, progress: Callable[[Pass], None]) -> Pass:
+        slice_ = _Slice(under_way, self._passes, self._clock, deadline, progress, self._warn, self._side_by_side)
+        try:
+            if under_way.phase is Phase.BUCKET:
+                met: set[str] = set()
+                slice_.work(self._of_bucket(under_way, met))
+                if slice_.is_over:
+                    return under_way
+                under_way.found.add(self._orphans.drafts(under_way.space))
+                under_way.phase, under_way.position = Phase.MANIFEST, ""
+                slice_.work(self._of_manifest(under_way, met))
+            else:
+                slice_.work(self._of_manifest(under_way, set()))
+            if not slice_.is_over:
+                under_way.phase, under_way.position, under_way.ended_at = Phase.DONE, "", self._clock()
+        finally:
+            self._passes.keep(under_way, self._clock())
+        return under_way
+
+    def _of_bucket(self, under_way: Pass, met: set[str]) -> "Iterator[_Work]":
+        start_after = f"studies/{under_way.position}/~" if under_way.position else ""
+        listed = self._listing.all_versions(under_way.space, "studies/", start_after)
         for study_instance_uid, versions in groupby(listed, key=_study_of):
+            if len(met) < _MOST_REMEMBERED:
+                met.add(study_instance_uid)
+            study = StudyKey(under_way.space, study_instance_uid)
+            yield study_instance_uid, study, partial(self._study, study, list(versions))
+
+    def _of_manifest(self, under_way: Pass, met: set[str]) -> "Iterator[_Work]":
+        for position, study in self._survey.studies_of(under_way.space, under_way.position):
+            if study.study_instance_uid not in met:
+                yield position, study, partial(self._if_lost, study)
+
+    def _if_lost(self, study: StudyKey) -> Reconciled:
+        # Nearly every study has its first revision; to look for that costs a twelfth of a listing.
+        if self._archive.has(study, 1) or self._listing.has_versions(study.space, study.prefix):
+            return Reconciled()
+        return self._study.lost_whole(study)
+
+
+_Work = tuple[str, StudyKey, Callable[[], Reconciled]]
+
+
+class _Slice:
+    """Works studies side by side, and moves the cursor over those that are done without a gap."""
+
+    def __init__(
+        self,
+        under_way: Pass,
+        passes: ReconcilePasses,
+        clock: Callable[[], datetime],
+        deadline: datetime | None,
+        progress: Callable[[Pass], None],
+        warn: Warn,
+        side_by_side: int,
+    ) -> None:
+        self._under_way = under_way
+        self._passes = passes
+        self._clock = clock
+        self._deadline = deadline
+        self._progress = progress
+        self._warn = warn
+        self._side_by_side = side_by_side
+        self._kept_at = clock()
+        self.is_over = False
+
+    def work(self, studies: "Iterable[_Work]") -> None:
+        """Go through the studies until the deadline."""
+        ahead: deque[tuple[str, StudyKey, Future[Reconciled]]] = deque()
+        with ThreadPoolExecutor(self._side_by_side, thread_name_prefix="reconcile") as pool:
             try:
-                self._reconcile_study(StudyKey(space, study_instance_uid), list(versions), result)
-            except Unavailable:
-                result.failed_studies.append(study_instance_uid)
-            result.last_study = study_instance_uid
-            progress(result)
-        for study in self._restoration.studies_of(space):
-            self._reconcile_rows(study, result)
-        return result
+                for position, study, call in studies:
+                    ahead.append((position, study, pool.submit(call)))
+                    if len(ahead) > 2 * self._side_by_side:
+                        self._finish(*ahead.popleft())
+                    if self._deadline and self._clock() >= self._deadline:
+                        self.is_over = True
+                        break
+                while ahead:
+                    self._finish(*ahead.popleft())
+            finally:
+                for _, _, future in ahead:
+                    future.cancel()
 
-    def _reconcile_study(self, study: StudyKey, versions: list[ListedVersion], result: Reconciled) -> None:
-        result.studies += 1
-        if self._restore(study, [version.object_key for version in versions if not version.is_delete_marker]):
-            result.restored_studies += 1
-        rows = {row.key: row for row in self._fence.read_instances(study)}
-        differing = []
-        for key, version in self._instances_of(study.space, versions):
-            result.instances += 1
-            row = rows.get(key)
-            known = "" if row is None or row.deleted else row.version_id
-            if known != ("" if version.is_delete_marker else version.version_id):
-                differing.append(key)
-        self._bring_up(differing, result)
-        if any(
-            study_of_large_deletion(study.space, each.object_key) and not each.is_delete_marker for each in versions
-        ):
-            self._resume_deletion(study)
+    def _finish(self, position: str, study: StudyKey, done: Future[Reconciled]) -> None:
+        try:
+            self._under_way.found.add(done.result())
+        except ImagingError as failure:
+            self._fail(study, {"reason": str(failure)})
+        except Exception as failure:
+            self._fail(study, nameless(failure))
+        self._under_way.position = position
+        if self._clock() >= self._kept_at + _KEPT_EVERY:
+            self._kept_at = self._clock()
+            if not self._passes.keep(self._under_way, self._kept_at + _LEASE):
+                raise Overtaken("Another process has begun to reconcile this space anew, and goes on with it.")
+        self._progress(self._under_way)
 
-    def _resume_deletion(self, study: StudyKey) -> None:
-        """Let the finalizer go on with a deletion whose marks were lost, or never came to be."""
-        for scope, until in self._large_deletions.under_way(study).until.items():
-            self._deletions.mark(study, scope, until, self._clock(), is_unfinished=True)
-
-    def _instances_of(
-        self, space: str, versions: Iterable[ListedVersion]
-    ) -> Iterator[tuple[InstanceKey, ListedVersion]]:
-        for version in versions:
-            try:
-                key = InstanceKey.of_object(space, version.object_key)
-            except Rejected as rejected:
-                if not version.is_delete_marker:
-                    self._index.refuse(space, version.object_key, rejected)
-                continue
-            if key:
-                yield key, version
-
-    def _reconcile_rows(self, study: StudyKey, result: Reconciled) -> None:
-        """Rows whose object is gone without even a delete marker."""
-        present = {
-            version.object_key for version in self._listing.latest_versions(study.space, f"{study.prefix}series/")
-        }
-        lost = [
-            row.key
-            for row in self._fence.read_instances(study)
-            if not row.deleted and row.key.object_key not in present
-        ]
-        self._bring_up(lost, result)
-
-    def _bring_up(self, keys: list[InstanceKey], result: Reconciled) -> None:
-        failures = self._index(keys)
-        result.indexed += len(keys) - len(failures)
-        result.failed += len(failures)
+    def _fail(self, study: StudyKey, why: Mapping[str, object]) -> None:
+        self._warn("a study could not be reconciled; the next pass tries again", extra={**asdict(study), **why})
+        self._under_way.found.add(Reconciled(failed=1, failed_studies=[study.study_instance_uid]))
 
 
 def _study_of(version: ListedVersion) -> str:

@@ -1,11 +1,14 @@
 """Revisions in the space's bucket: drafts before the commit, final keys after it."""
 
+from typing import Any
+
 from imaging.model.identifiers import StudyKey
 from imaging.model.revision import Revision
-from imaging.model.revision_document import unzipped, zipped
+from imaging.model.revision_document import entry_of, unzipped, zipped
 from imaging.ports.manifest import CommittedRevision
 from imaging.ports.objects import ObjectStore
 
+_BEGINNING_BYTES = 64 * 1024
 _CONTENT_TYPE = "application/gzip"
 
 
@@ -33,6 +36,15 @@ class RevisionArchive:
     def read_committed(self, committed: CommittedRevision) -> Revision | None:
         """A committed revision, from its draft if the final key is still missing."""
         return self.read(committed.study, committed.number) or self._read_draft(committed)
+
+    def read_entry(self, committed: CommittedRevision) -> dict[str, Any] | None:
+        """The entry of a committed revision in its study's history, for which the beginning is enough to read."""
+        object_key = revision_key(committed.study, committed.number)
+        found = self._objects.read(committed.study.space, object_key, last=_BEGINNING_BYTES - 1)
+        if found and (entry := entry_of(found[1])):
+            return entry
+        revision = self.read_committed(committed)
+        return revision.entry() if revision else None
 
     def has(self, study: StudyKey, number: int) -> bool:
         """Whether revision `number` has its final key."""

@@ -1,7 +1,7 @@
 """The DICOM JSON of a series in one object, so that reading a finished series is one GET."""
 
 import gzip
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +12,7 @@ from imaging.model.revision import Revision
 from imaging.ports.manifest import StudyFence
 from imaging.ports.objects import ObjectStore
 
+_SERIES_SIDE_BY_SIDE = 4
 _SIDE_BY_SIDE = 8
 
 
@@ -28,13 +29,19 @@ class SeriesMetadata:
         for row in sorted(rows, key=lambda row: row.key):
             if not row.deleted:
                 by_series[row.key.series_instance_uid].append(row)
-        space = revision.study.space
-        for series in revision.series:
-            if self._objects.head(space, series.metadata_key) is None:
-                body = gzip.compress(self._joined(by_series[series.series_instance_uid]), mtime=0)
-                self._objects.put_if_absent(
-                    space, series.metadata_key, body, metadata={}, content_type="application/gzip"
-                )
+        with ThreadPoolExecutor(_SERIES_SIDE_BY_SIDE) as pool:
+            written = pool.map(
+                lambda series: self._write(
+                    revision.study.space, series.metadata_key, by_series[series.series_instance_uid]
+                ),
+                revision.series,
+            )
+            deque(written, maxlen=0)
+
+    def _write(self, space: str, object_key: str, instances: Sequence[Instance]) -> None:
+        if self._objects.head(space, object_key) is None:
+            body = gzip.compress(self._joined(instances), mtime=0)
+            self._objects.put_if_absent(space, object_key, body, metadata={}, content_type="application/gzip")
 
     def _joined(self, instances: Sequence[Instance]) -> bytes:
         """A JSON array of the instances' data sets, in the order given."""

@@ -1,13 +1,13 @@
 """Stage 1: take an instance, whichever door it comes through."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import BinaryIO
 
 from imaging.dicom.broken_values import broken_values
-from imaging.dicom.byte_source import sha256_from, source_of
+from imaging.dicom.byte_source import ByteSource, sha256_from, source_of
 from imaging.dicom.header import Header, read_header
 from imaging.dicom.pixel_data import check_pixel_data
 from imaging.errors import Rejected, RejectReason, Unavailable
@@ -15,7 +15,8 @@ from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Arrival, Door
 from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.pipeline.object_source import ObjectSource
-from imaging.ports.objects import ObjectStore, StoredObject
+from imaging.pipeline.read_ahead_source import ReadAheadSource
+from imaging.ports.objects import Body, CopyOf, ObjectStore, StoredObject
 from imaging.settings import OtherBytes, Space, space_named
 
 CONTENT_TYPE = "application/dicom"
@@ -58,7 +59,7 @@ class Received:
 
     key: InstanceKey
     sop_class_uid: str
-    part10: bytes | BinaryIO
+    part10: Body
     data_set_bytes: int
     arrival: Arrival
     broken: tuple[str, ...]
@@ -82,11 +83,12 @@ class StoreInstance:
     def __call__(
         self,
         space: str,
-        part10: bytes | BinaryIO,
+        part10: Body,
         *,
         door: Door,
         calling_ae_title: str = "",
         study_instance_uid: str | None = None,
+        expected_instances: int | None = None,
     ) -> Stored:
         """Take one instance; when this returns, S3 has confirmed it.
 
@@ -99,18 +101,24 @@ class StoreInstance:
         """
         return self.keep(
             self.receive(
-                space, part10, door=door, calling_ae_title=calling_ae_title, study_instance_uid=study_instance_uid
+                space,
+                part10,
+                door=door,
+                calling_ae_title=calling_ae_title,
+                study_instance_uid=study_instance_uid,
+                expected_instances=expected_instances,
             )
         )
 
     def receive(
         self,
         space: str,
-        part10: bytes | BinaryIO,
+        part10: Body,
         *,
         door: Door,
         calling_ae_title: str = "",
         study_instance_uid: str | None = None,
+        expected_instances: int | None = None,
     ) -> Received:
         """Check an instance without storing it.
 
@@ -118,9 +126,11 @@ class StoreInstance:
         ----------
         part10
             A whole file, PS3.10 Section 7. One that is not in memory is read by
-            pieces, and must stay open until it has been kept.
+            pieces, and must stay open, or where it lies, until it has been kept.
         study_instance_uid
             The study it must belong to, if the sender named one.
+        expected_instances
+            How many instances the study shall have, if the sender says so.
 
         Raises
         ------
@@ -130,7 +140,19 @@ class StoreInstance:
             go with it; `NO_SUCH_SPACE`.
         """
         space_named(self._spaces, space)
-        source = source_of(part10)
+        with self._reading(part10) as source:
+            received = self._received(space, part10, source, door, calling_ae_title, study_instance_uid)
+        return replace(received, arrival=replace(received.arrival, expected_instances=expected_instances))
+
+    def _received(
+        self,
+        space: str,
+        part10: Body,
+        source: ByteSource,
+        door: Door,
+        calling_ae_title: str,
+        study_instance_uid: str | None,
+    ) -> Received:
         header = read_header(source, keep_sequences=source.size_bytes <= _LARGEST_LOOKED_THROUGH_BYTES)
         try:
             _check_names(header, door)
@@ -189,6 +211,14 @@ class StoreInstance:
             if self._put_if_unchanged(received, current.etag):
                 return _stored(received, Outcome.REPLACED)
         raise Unavailable("Others store the same instance at this moment; send it again.")
+
+    @contextmanager
+    def _reading(self, part10: Body) -> Iterator[ByteSource]:
+        if isinstance(part10, CopyOf):
+            with ReadAheadSource(self._objects, part10) as source:
+                yield source
+        else:
+            yield source_of(part10)
 
     def _current(self, received: Received) -> StoredObject | None:
         return self._objects.head(received.key.space, received.key.object_key)

@@ -1,0 +1,1 @@
+"""Bucket against manifest, a slice at a time."""
