@@ -55,12 +55,12 @@ def of_cloudformation() -> Deployment:
         client = boto3.client("cloudformation")
         outputs = {
             output["OutputKey"]: output["OutputValue"]
-            for stack in client.describe_stacks(StackName="ImagingPipeline")["Stacks"]
+            for stack in client.describe_stacks(StackName="ImagingOperations")["Stacks"]
             for output in stack.get("Outputs", [])
         }
     except (BotoCoreError, ClientError) as failure:
         raise DeploymentNotFound(
-            "The stack ImagingPipeline cannot be read; deploy it, or name the profile and region it is in "
+            "The stack ImagingOperations cannot be read; deploy it, or name the profile and region it is in "
             "(AWS_PROFILE, AWS_REGION), or speak to a local run with --state-dir."
         ) from failure
-    return Deployment("ImagingPipeline", json.loads(outputs[_OUTPUT]))
+    return Deployment("ImagingOperations", json.loads(outputs[_OUTPUT]))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -27,6 +27,8 @@ class Script:
 
     Attributes
     ----------
+    headers
+        Of each answer, beside those that it needs.
     cut
         Close the connection in the middle of each answer.
     silent
@@ -36,6 +38,7 @@ class Script:
     base_url: str = ""
     answers: list[tuple[int, Any]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     silent: bool = False
     ended: Event = field(default_factory=Event)
@@ -61,10 +64,13 @@ def scripted_server() -> Iterator[Script]:
             status, answer = script.next_answer()
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
+            for name, value in script.headers.items():
+                self.send_header(name, value)
             if status // 100 == 3:
                 self.send_header("Location", "/elsewhere")
             self.end_headers()
-            self.wfile.write(answer[: len(answer) // 2] if script.cut else answer)
+            with suppress(ConnectionError):  # who asked may have heard enough
+                self.wfile.write(answer[: len(answer) // 2] if script.cut else answer)
             self.close_connection = script.cut or script.silent
 
         do_POST = do_GET  # noqa: N815 - the name that http.server calls

@@ -9,10 +9,11 @@ from typing import Any
 import boto3
 import pytest
 
-from imaging.aws import clients
+from imaging.aws import clients, multipart_upload
 from imaging.aws.multipart_upload import PART_BYTES
 from imaging.aws.s3_objects import S3Objects
 from imaging.errors import Unavailable
+from imaging.ports.objects import CopyOf
 from imaging.settings import OtherBytes, Space
 from infra.local.embedded_aws.process import EmbeddedAws
 
@@ -101,3 +102,63 @@ def test_what_could_not_be_put_whole_is_aborted(objects: S3Objects, bucket: str)
         put(objects, BytesIO(LONG))
     assert uploads(bucket) == []
     assert objects.head("main", KEY) is None
+
+
+def copy(objects: S3Objects, source: str, version_id: str, size_bytes: int, after: bytes = b"") -> str | None:
+    return put(objects, CopyOf("main", source, version_id, size_bytes, after), door="bulk-drop")
+
+
+@pytest.mark.parametrize("after", [b"", b"DICM" * 33], ids=["as it is", "behind its beginning"])
+@pytest.mark.parametrize("content", [b"", SHORT, LONG], ids=len)
+def test_a_copy_has_the_bytes_of_that_version_and_metadata_of_its_own(
+    objects: S3Objects, bucket: str, monkeypatch: pytest.MonkeyPatch, content: bytes, after: bytes
+) -> None:
+    monkeypatch.setattr(multipart_upload, "COPIED_PART_BYTES", 6 * 1024 * 1024)
+    s3, source = boto3.client("s3"), "incoming/Ünï ?versionId=+%2F\x01.dcm"
+    version_id = s3.put_object(Bucket=bucket, Key=source, Body=content, Metadata={"x": "y"}, Tagging="a=b")["VersionId"]
+    s3.put_object(Bucket=bucket, Key=source, Body=b"a later version")
+
+    copied = copy(objects, source, version_id, len(content), after)
+
+    stored, body = objects.read("main", KEY)
+    assert body == after + content
+    assert (stored.version_id, stored.metadata) == (copied, {"door": "bulk-drop"})
+    assert s3.get_object_tagging(Bucket=bucket, Key=KEY)["TagSet"] == []
+    assert copy(objects, source, version_id, len(content), after) is None, "the key is taken"
+    seen = CopyOf("main", source, version_id, len(content), after)
+    assert replace(objects, seen, stored.etag)
+    assert replace(objects, seen, '"another"') is None
+    assert uploads(bucket) == []
+
+
+def test_a_copy_whose_source_is_gone_is_not_made(objects: S3Objects, bucket: str) -> None:
+    version_id = boto3.client("s3").put_object(Bucket=bucket, Key="incoming/a", Body=LONG)["VersionId"]
+    objects.remove_version("main", "incoming/a", version_id)
+    with pytest.raises(Unavailable):
+        copy(objects, "incoming/a", version_id, len(LONG))
+    put(objects, b"first")
+    with pytest.raises(Unavailable):
+        replace(objects, CopyOf("main", "incoming/a", version_id, len(LONG)), objects.head("main", KEY).etag)
+    assert uploads(bucket) == []
+
+
+def test_lists_every_version_the_latest_first(objects: S3Objects, bucket: str) -> None:
+    s3 = boto3.client("s3")
+    first = s3.put_object(Bucket=bucket, Key="studies/1/a", Body=b"1")["VersionId"]
+    marker = s3.delete_object(Bucket=bucket, Key="studies/1/a")["VersionId"]
+    second = s3.put_object(Bucket=bucket, Key="studies/1/a", Body=b"2")["VersionId"]
+    other = s3.put_object(Bucket=bucket, Key="studies/2/a", Body=b"3")["VersionId"]
+    listed = list(objects.all_versions("main", "studies/"))
+    assert [(each.object_key, each.is_latest) for each in listed] == [
+        ("studies/1/a", True),
+        ("studies/1/a", False),
+        ("studies/1/a", False),
+        ("studies/2/a", True),
+    ]
+    assert listed[0].version_id == second
+    assert {(each.version_id, each.is_delete_marker) for each in listed[1:3]} == {(first, False), (marker, True)}
+    assert [each.version_id for each in objects.all_versions("main", "studies/", "studies/1/~")] == [other]
+    assert objects.has_versions("main", "studies/2/")
+    assert not objects.has_versions("main", "studies/3/")
+    objects.delete("main", "studies/2/a")
+    assert objects.has_versions("main", "studies/2/")

@@ -60,6 +60,8 @@ def test_translates_the_request() -> None:
 
 def test_a_base_path_before_the_space_does_not_matter() -> None:
     assert request_of(event("/v1/spaces/main/studies/1")).path == "/spaces/main/studies/1"
+    assert request_of(event("/v1/spaces")).path == "/spaces"
+    assert request_of(event("/spaces/")).path == "/spaces/"
 
 
 def test_translates_json_as_text_and_bytes_as_base64() -> None:

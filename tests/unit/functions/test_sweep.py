@@ -1,4 +1,4 @@
-"""The sweeper's slice of back-filling is shared among the spaces."""
+"""The sweeper's slice of back-filling is shared among the spaces, and what waits becomes metrics."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,6 +8,8 @@ import pytest
 from functions.sweep import handler
 from imaging import bootstrap
 from imaging.errors import Unavailable
+from imaging.ports.manifest import PendingKind
+from imaging.ports.marks import Tally
 from imaging.ports.query_tags import TagRegister
 from tests.fakes import START
 
@@ -46,3 +48,40 @@ def test_no_space_takes_the_time_of_another(monkeypatch: pytest.MonkeyPatch) -> 
         "idle": SLICE * 3 / 8,
         "last": SLICE * 3 / 4,
     }
+
+
+class Waiting:
+    """Marks of some kinds, none of the others; it can be out of reach."""
+
+    def __init__(self, *, is_there: bool = True) -> None:
+        self.is_there = is_there
+
+    def tally(self, kind: PendingKind) -> Tally:
+        if not self.is_there:
+            raise Unavailable("The table does not answer.")
+        waiting = {PendingKind.FINALIZE: (3, 50), PendingKind.ANNOUNCE_FEED: (1, 20), PendingKind.PUBLISH: (2, 7)}
+        if kind not in waiting:
+            return Tally(0)
+        count, seconds = waiting[kind]
+        return Tally(count, START - timedelta(seconds=seconds))
+
+
+def gauged(monkeypatch: pytest.MonkeyPatch, waiting: Waiting) -> dict[str, float]:
+    found: dict[str, float] = {}
+    monkeypatch.setattr(bootstrap, "now", lambda: START)
+    monkeypatch.setattr(handler, "marks", lambda: waiting)
+    monkeypatch.setattr(handler.metrics, "add_metric", lambda name, _, value: found.update({name: value}))
+    handler._gauge()
+    return found
+
+
+def test_what_waits_is_counted_and_how_long_the_oldest_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gauged(monkeypatch, Waiting()) == {
+        "OpenStudies": 3,
+        "OldestUnannouncedSeconds": 20,
+        "OldestUnpublishedSeconds": 7,
+    }
+
+
+def test_a_sweep_does_not_fail_for_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gauged(monkeypatch, Waiting(is_there=False)) == {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -57,6 +58,12 @@ class RenderImage:
         self._headers = RenderingHeaders(headers)
         self._worker = worker
         self._side_by_side = ReadAhead(side_by_side=_SIDE_BY_SIDE)
+
+    def over(self, contents: StudyContents) -> "RenderImage":
+        """The same, of what `contents` holds."""
+        other = copy(self)
+        other._contents = contents
+        return other
 
     def __call__(self, picture: Picture, rendering: Rendering) -> bytes:
         """Make a picture, as a file.

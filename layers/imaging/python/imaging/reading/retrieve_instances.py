@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -57,6 +58,12 @@ class RetrieveInstances:
         self._objects = objects
         self._links = links
         self._read_ahead = read_ahead or ReadAhead()
+
+    def over(self, contents: StudyContents) -> "RetrieveInstances":
+        """The same, of what `contents` holds."""
+        other = copy(self)
+        other._contents = contents
+        return other
 
     def find(self, target: Target) -> list[Instance]:
         """The target's instances, series by series, each in the order of its instance numbers.

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,6 +53,12 @@ class RetrieveMetadata:
         self._contents = contents
         self._objects = objects
         self._read_ahead = read_ahead or ReadAhead()
+
+    def over(self, contents: StudyContents) -> "RetrieveMetadata":
+        """The same, of what `contents` holds."""
+        other = copy(self)
+        other._contents = contents
+        return other
 
     def find(self, target: Target) -> "FoundMetadata":
         """What there is of the target's metadata, nothing of it fetched yet.

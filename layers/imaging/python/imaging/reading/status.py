@@ -1,119 +1,120 @@
-"""What the manifest holds and what is waiting, for the operators' command."""
+"""What a deployment holds and what waits in it, as the operators' command shows it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from imaging.ports.manifest import PendingWork, StudyFence, StudyRestoration
-from imaging.ports.query_tags import TagRegister, TagRegisters
+from imaging.model.queues import QueueKind
+from imaging.model.reconciliation import Pass
+from imaging.ports.queues import QueueFigures
+from imaging.reading.tag_progress import TagProgress
 
 
 @dataclass(frozen=True)
 class SpaceCounts:
-    """How much a space holds now."""
+    """How much a space holds, as of the last change that its feed took."""
 
     space: str
     studies: int
     series: int
     instances: int
+    bytes: int
+    changes: int
+    """How many changes its feed has told, ever."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Work that is under way or was left."""
-
-    studies_open: int
-    changes_unannounced: int
-    revisions_unannounced: int
-    revisions_unpublished: int
-
-
-@dataclass(frozen=True)
-class TagProgress:
-    """How far a space is indexed by its extended query tags.
+    """Work that is under way or was left, and for how many seconds the oldest of it waits (None: there is none).
 
     Attributes
     ----------
-    ready, pending
-        Tags with level, VR and private creator.
-    percent
-        Of what was stored before the pending ones were configured.
+    studies_open, studies_overdue
+        Studies without a revision of their latest change; those of them whose
+        revision should have been there for fifteen minutes, of the first 1,000.
+    fhir_lag_seconds
+        Since the oldest revision that has not reached FHIR.
+    """
+
+    studies_open: int
+    studies_overdue: int
+    changes_unannounced: int
+    changes_unannounced_seconds: int | None
+    events_unannounced: int
+    events_unannounced_seconds: int | None
+    revisions_unannounced: int
+    revisions_unannounced_seconds: int | None
+    revisions_unpublished: int
+    fhir_lag_seconds: int | None
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A queue and its figures."""
+
+    name: str
+    kind: QueueKind
+    figures: QueueFigures
+
+
+@dataclass(frozen=True)
+class PassState:
+    """The comparison of a space's bucket with its manifest: the one under way, or the last.
+
+    Attributes
+    ----------
+    failed
+        Instances and studies that could not be brought up; the next pass tries them again.
     """
 
     space: str
-    ready: tuple[str, ...]
-    pending: tuple[str, ...]
-    percent: int
-    studies_done: int
-    studies_in_all: int
-    since: str
+    began: datetime
+    ended: datetime | None
+    studies: int
+    instances: int
+    indexed: int
+    restored_studies: int
+    failed: int
 
     @classmethod
-    def of(cls, register: TagRegister) -> "TagProgress":
-        """The same as the register has it."""
+    def of(cls, found: Pass) -> "PassState":
+        """The same as its row has it."""
+        counts = found.found
         return cls(
-            space=register.space,
-            ready=tuple(sorted(register.ready)),
-            pending=tuple(sorted(register.pending)),
-            percent=register.percent,
-            studies_done=register.studies_done,
-            studies_in_all=register.studies_in_all,
-            since=register.since.isoformat() if register.since else "",
+            space=found.space,
+            began=found.began_at,
+            ended=found.ended_at,
+            studies=counts.studies,
+            instances=counts.instances,
+            indexed=counts.indexed,
+            restored_studies=counts.restored_studies,
+            failed=counts.failed,
         )
 
 
 @dataclass(frozen=True)
 class Status:
-    """All of it; of query tags only the spaces that have any."""
+    """All of it.
+
+    Attributes
+    ----------
+    oldest_unindexed_seconds
+        Age of the oldest object that nobody has indexed; None where there is
+        none, or no figure of it.
+    refused_deliveries
+        How many deliveries the target of a binding refuses, by the binding's
+        name; of the first 10,000 of all.
+    reconciled, query_tags
+        Of the spaces that have any.
+    trouble
+        What a human must mend, a sentence each; empty when all is well.
+    """
 
     spaces: tuple[SpaceCounts, ...]
     waiting: Waiting
-    query_tags: tuple[TagProgress, ...] = ()
-
-
-class ReadStatus:
-    """Counts by walking the manifest; its cost grows with the number of studies."""
-
-    def __init__(
-        self,
-        spaces: Sequence[str],
-        fence: StudyFence,
-        studies: StudyRestoration,
-        pending: PendingWork,
-        registers: TagRegisters,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._spaces = spaces
-        self._fence = fence
-        self._studies = studies
-        self._pending = pending
-        self._registers = registers
-        self._clock = clock
-
-    def __call__(self) -> Status:
-        """Count."""
-        now = self._clock()
-        registers = [self._registers.read_register(space) for space in self._spaces]
-        return Status(
-            spaces=tuple(self._counts(space) for space in self._spaces),
-            waiting=Waiting(
-                studies_open=_count(self._pending.open_studies(now)),
-                changes_unannounced=_count(self._pending.unannounced_changes(now)),
-                revisions_unannounced=_count(self._pending.unannounced_revisions(now)),
-                revisions_unpublished=_count(self._pending.unpublished_revisions(now)),
-            ),
-            query_tags=tuple(TagProgress.of(register) for register in registers if register.version),
-        )
-
-    def _counts(self, space: str) -> SpaceCounts:
-        studies = [study for key in self._studies.studies_of(space) if (study := self._fence.read_study(key))]
-        return SpaceCounts(
-            space=space,
-            studies=len(studies),
-            series=sum(study.series for study in studies),
-            instances=sum(study.instances for study in studies),
-        )
-
-
-def _count(things: Iterable[object]) -> int:
-    return sum(1 for _ in things)
+    oldest_unindexed_seconds: int | None
+    queues: tuple[QueueState, ...]
+    refused_deliveries: Mapping[str, int]
+    reconciled: tuple[PassState, ...]
+    query_tags: tuple[TagProgress, ...]
+    trouble: tuple[str, ...]

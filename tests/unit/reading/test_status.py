@@ -1,0 +1,217 @@
+"""What operators are shown, and when it is called trouble."""
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from imaging.errors import Rejected, RejectReason
+from imaging.model.completion import CompletionReason, Completions
+from imaging.model.events import RevisionCounts
+from imaging.model.feed import FeedHead, SpaceTotals
+from imaging.model.identifiers import StudyKey
+from imaging.model.queues import Queue, QueueKind
+from imaging.model.reconciliation import Pass, Phase, Reconciled
+from imaging.model.study import Study, StudyState
+from imaging.ports.manifest import CommittedRevision, PendingKind
+from imaging.ports.marks import Tally
+from imaging.ports.query_tags import TagRegister
+from imaging.ports.queues import DeadLetter, QueueFigures
+from imaging.reading.quarantine import Quarantined, ReadQuarantine
+from imaging.reading.read_errors import ReadErrors, Refused
+from imaging.reading.read_status import ReadStatus
+from imaging.reading.status import Status
+from imaging.reading.trouble import OVERDUE
+from tests.fakes import START, InMemoryObjects
+
+STUDY = StudyKey("main", "1.2.3")
+INDEX = Queue("index_instance", QueueKind.INDEX_INSTANCE, "index", "index-dead")
+TO_PACS = Queue("to-pacs", QueueKind.DELIVER, "pacs", "pacs-dead")
+NOW = START + timedelta(days=10)
+QUIET = timedelta(seconds=30)
+
+
+class Deployment:
+    """Everything that status and errors look at, well until a test makes it otherwise."""
+
+    def __init__(self) -> None:
+        self.head_of = {"main": FeedHead(0, 7, SpaceTotals(1, 2, 3, 4000))}
+        self.tallies: dict[PendingKind, Tally] = {}
+        self.studies: list[Study] = []
+        self.unpublished: list[CommittedRevision] = []
+        self.queue_figures = {INDEX.name: QueueFigures(0, 0, 0), TO_PACS.name: QueueFigures(0, 0, 0)}
+        self.refused: list[tuple[str, StudyKey]] = []
+        self.passes: dict[str, Pass] = {}
+        self.letters: list[DeadLetter] = []
+        self.objects = InMemoryObjects(("main", "research"))
+
+    def head(self, space):
+        return self.head_of.get(space)
+
+    def tally(self, kind, before=None):
+        return self.tallies.get(kind, Tally(0))
+
+    def open_studies(self, at_most):
+        return self.studies[:at_most]
+
+    def unpublished_revisions(self, at_most):
+        return self.unpublished[:at_most]
+
+    def figures(self, queues):
+        return {queue.name: self.queue_figures[queue.name] for queue in queues}
+
+    def read_refused(self, before):
+        return iter(self.refused)
+
+    def read_register(self, space):
+        return TagRegister(space)
+
+    def peek(self, queue, at_most):
+        return self.letters[:at_most]
+
+    def status(self) -> Status:
+        spaces, passes = ["main", "research"], SimpleNamespace(read=self.passes.get)
+        return ReadStatus(
+            *(spaces, self, self, self, self, passes, self),
+            queues=[INDEX, TO_PACS],
+            completions=Completions(QUIET),
+            clock=lambda: NOW,
+        )()
+
+    def errors(self):
+        quarantine = ReadQuarantine(self.objects, self.objects)
+        read = ReadErrors(
+            *(["main", "research"], self, self, self, quarantine, self),
+            queues=[INDEX, TO_PACS],
+            clock=lambda: NOW,
+        )
+        return read(2, lambda what: None)
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    return Deployment()
+
+
+def open_study(last_change_ago: timedelta) -> Study:
+    moment = NOW - last_change_ago
+    return Study(STUDY, StudyState.OPEN, 3, moment, moment, 0, None, 1, 3, ("CT",), {})
+
+
+def unpublished(ago: timedelta) -> CommittedRevision:
+    return CommittedRevision(STUDY, 1, NOW - ago, "claim", RevisionCounts(1, 3, 3, 0, 0), CompletionReason.QUIET)
+
+
+def test_all_is_well_where_nothing_is_left(deployment):
+    status = deployment.status()
+    assert status.trouble == ()
+    assert [(each.space, each.instances, each.bytes, each.changes) for each in status.spaces] == [
+        ("main", 3, 4000, 7),
+        ("research", 0, 0, 0),
+    ]
+    assert status.oldest_unindexed_seconds is None
+    assert not deployment.errors().needs_human
+
+
+def test_work_under_way_is_shown_and_is_no_trouble(deployment):
+    deployment.tallies = dict.fromkeys(PendingKind, Tally(2, NOW - timedelta(seconds=50)))
+    deployment.studies = [open_study(timedelta(seconds=50))]
+    deployment.unpublished = [unpublished(timedelta(minutes=5)), unpublished(timedelta(minutes=50))]
+    deployment.queue_figures[INDEX.name] = QueueFigures(5, 3, 0, oldest_seconds=60)
+    deployment.queue_figures[TO_PACS.name] = QueueFigures(5, 3, 0, oldest_seconds=60_000)
+    deployment.passes["main"] = Pass("main", "token", NOW, found=Reconciled(failed=1))
+
+    status = deployment.status()
+
+    assert status.trouble == ()
+    assert status.waiting.studies_open == 2
+    assert status.waiting.changes_unannounced_seconds == 50
+    assert status.waiting.fhir_lag_seconds == 50 * 60
+    assert status.oldest_unindexed_seconds == 60
+    assert status.reconciled[0].ended is None
+
+
+def dead(deployment):
+    deployment.queue_figures[INDEX.name] = QueueFigures(0, 0, 3)
+
+
+def slow(deployment):
+    deployment.queue_figures[INDEX.name] = QueueFigures(9, 9, 0, oldest_seconds=1801)
+
+
+def refused(deployment):
+    deployment.refused = [(TO_PACS.name, STUDY)] * 2
+
+
+def stuck(deployment):
+    deployment.tallies[PendingKind.FINALIZE] = Tally(1, NOW)
+    deployment.studies = [open_study(QUIET + OVERDUE + timedelta(seconds=1))]
+
+
+def untold(deployment):
+    deployment.tallies[PendingKind.ANNOUNCE_CHANGE] = Tally(1, NOW - OVERDUE - timedelta(seconds=1))
+
+
+def unpublished_long(deployment):
+    deployment.tallies[PendingKind.PUBLISH] = Tally(1, NOW)
+    deployment.unpublished = [unpublished(timedelta(hours=2))]
+
+
+def unreconciled(deployment):
+    found = Reconciled(failed=2)
+    deployment.passes["main"] = Pass("main", "token", START, Phase.DONE, ended_at=START, found=found)
+
+
+@pytest.mark.parametrize(
+    ("went_wrong", "said"),
+    [
+        (dead, "imaging explain index_instance"),
+        (slow, "index_instance waits for more than half an hour"),
+        (refused, "to-pacs refuses 2 deliveries"),
+        (stuck, "1 study should have had a revision 15 minutes ago"),
+        (untold, "log of sweep"),
+        (unpublished_long, "imaging errors"),
+        (unreconciled, "reconcile of main could not bring up 2"),
+    ],
+)
+def test_what_a_human_must_mend_is_said_with_what_to_do(deployment, went_wrong, said):
+    went_wrong(deployment)
+    (sentence,) = deployment.status().trouble
+    assert said in sentence
+
+
+def test_errors_have_dead_letters_with_the_oldest_and_why_a_target_refuses(deployment):
+    aside = '{"set_aside": {"at": "2026-11-21T12:00:00Z", "reason": "It takes no CT."}}'
+    deployment.queue_figures[TO_PACS.name] = QueueFigures(0, 0, 3)
+    deployment.letters = [DeadLetter(aside, START), DeadLetter("no JSON", START - timedelta(hours=1))]
+    (left,) = deployment.errors().dead_letters
+    assert (left.queue, left.letters, left.looked_at) == ("to-pacs", 3, 2)
+    assert left.oldest == START - timedelta(hours=1)
+    assert left.reasons == {"It takes no CT.": 1}
+
+
+def test_errors_count_what_was_set_aside_by_reason_and_name_no_key(deployment):
+    not_dicom = Rejected(RejectReason.NOT_DICOM, "The object is not DICOM.")
+    for name in ("a", "Mustermann", "z"):
+        version_id = deployment.objects.put("main", f"incoming/{name}", b"x")
+        reason = str(not_dicom)
+        deployment.objects.set_aside("main", f"incoming/{name}", version_id, f"quarantine/{name}", reason)
+    deployment.objects.put("main", "quarantine/", b"")
+    deployment.objects.put("research", "quarantine/by-hand", b"x")
+
+    found = deployment.errors()
+
+    main, research = found.quarantine
+    assert replace(main, newest=None) == Quarantined("main", 3, 2, {"The object is not DICOM.": 2}, None)
+    assert research.reasons == {"no reason given: it was put there by hand": 1}
+    assert "Mustermann" not in repr(found)
+    assert found.needs_human
+
+
+def test_errors_list_studies_that_a_target_refuses_and_revisions_long_out_of_fhir(deployment):
+    deployment.refused = [("to-pacs", STUDY), ("to-pacs", STUDY), ("to-pacs", StudyKey("main", "1.2.4"))]
+    deployment.unpublished = [unpublished(timedelta(hours=2)), unpublished(timedelta(minutes=2))]
+    found = deployment.errors()
+    assert found.refused == (Refused("to-pacs", "main", "1.2.3", 2), Refused("to-pacs", "main", "1.2.4", 1))
+    assert [(each.study, each.revision) for each in found.unpublished] == [("1.2.3", 1)]
