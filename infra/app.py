@@ -16,8 +16,10 @@ from infra.section import ConfigurationError
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
 from infra.stacks.dimse import DimseStack
+from infra.stacks.distribution import DistributionStack
 from infra.stacks.fhir import FhirStack
 from infra.stacks.gateway import GatewayStack
+from infra.stacks.operations import OperationsStack
 from infra.stacks.pipeline import PipelineStack
 
 _LINT_IGNORES = {
@@ -58,8 +60,9 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
         dependencies=layers.common,
         env=env,
     )
+    queues = pipeline.queues
     if configuration.fhir:
-        FhirStack(
+        fhir = FhirStack(
             app,
             "ImagingFhir",
             configuration,
@@ -70,8 +73,29 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
             dependencies=layers.common,
             env=env,
         )
+        queues = [*queues, fhir.queue]
+    network = None
     if configuration.dimse:
-        DimseStack(app, "ImagingDimse", configuration, data.archive, dimse=configuration.dimse, env=env)
+        network = DimseStack(
+            app,
+            "ImagingDimse",
+            configuration,
+            data.archive,
+            dimse=configuration.dimse,
+            finalize_queue=pipeline.finalize_queue,
+            env=env,
+        ).network
+    DistributionStack(
+        app,
+        "ImagingDistribution",
+        configuration,
+        data.archive,
+        event_bus=pipeline.event_bus,
+        network=network,
+        public_base_address=api.public_base_address,
+        dependencies=layers.common,
+        env=env,
+    )
     if configuration.gateway:
         GatewayStack(
             app,
@@ -83,6 +107,15 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
             public_base_address=api.public_base_address,
             env=env,
         )
+    OperationsStack(
+        app,
+        "ImagingOperations",
+        configuration,
+        data.archive,
+        environment=pipeline.settings,
+        queues=queues,
+        env=env,
+    )
     for stack in app.node.children:
         if isinstance(stack, Stack):
             stack.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": list(_LINT_IGNORES)}}}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infra.binding_config import BindingConfiguration, bindings
 from infra.cors_config import CorsConfiguration
 from infra.dimse_config import DimseConfiguration
 from infra.domain_config import DomainConfiguration
@@ -40,6 +41,10 @@ class Configuration:
         What is indexed beside what always is.
     cors
         Which pages of other origins may read answers; None for none.
+    bindings
+        What goes where by itself.
+    reconcile_days
+        How long after a comparison of bucket and manifest began the next one does.
     index_concurrency
         How many batches are indexed at a time.
     alarm_email
@@ -61,6 +66,8 @@ class Configuration:
     gateway: GatewayConfiguration | None
     query_tags: tuple[QueryTagConfiguration, ...]
     cors: CorsConfiguration | None
+    bindings: tuple[BindingConfiguration, ...]
+    reconcile_days: int
     index_concurrency: int
     alarm_email: str
     log_retention_days: int
@@ -69,6 +76,16 @@ class Configuration:
     def cors_origins_setting(self) -> str:
         """Whose pages may read answers, as the processes read it (`CORS_ORIGINS`)."""
         return json.dumps(self.cors.allowed_origins if self.cors else [])
+
+    @property
+    def dimse_bindings(self) -> tuple[BindingConfiguration, ...]:
+        """Those that a process delivers which keeps associations open."""
+        return tuple(binding for binding in self.bindings if binding.target.kind == "dimse")
+
+    @property
+    def finishes_on_release(self) -> bool:
+        """Whether a space takes the end of an association for a hint."""
+        return any(space.finishes_on_release for space in self.spaces)
 
     @property
     def query_tags_setting(self) -> str:
@@ -93,9 +110,17 @@ class Configuration:
             For the first key that is wrong.
         """
         section = Section("imaging", values, cls.__dataclass_fields__)
-        spaces = section.value("spaces", [])
-        if not isinstance(spaces, list) or not spaces:
+        listed = section.value("spaces", [])
+        if not isinstance(listed, list) or not listed:
             raise section.error("spaces", "a list with at least one storage space")
+        spaces = tuple(SpaceConfiguration.of(f"imaging.spaces[{n}]", space) for n, space in enumerate(listed))
+        tags = query_tags(section.value("query_tags", []))
+        region = section.text(
+            "region",
+            environment.get("CDK_DEFAULT_REGION") or "us-east-1",
+            pattern="[a-z]+(-[a-z]+)+-[0-9]",
+            must="an AWS region",
+        )
         local = section.flag("local", default=False)
         configured = cls(
             account=section.text(
@@ -104,12 +129,7 @@ class Configuration:
                 pattern="[0-9]{12}",
                 must="the 12 digits of an AWS account",
             ),
-            region=section.text(
-                "region",
-                environment.get("CDK_DEFAULT_REGION") or "us-east-1",
-                pattern="[a-z]+(-[a-z]+)+-[0-9]",
-                must="an AWS region",
-            ),
+            region=region,
             local=local,
             public_base_address=section.text(
                 "public_base_address",
@@ -119,13 +139,20 @@ class Configuration:
             ),
             domain=DomainConfiguration.of("imaging.domain", section.value("domain")) if "domain" in section else None,
             quiet_seconds=section.number("quiet_seconds", 30, least=1, most=86400),
-            spaces=tuple(SpaceConfiguration.of(f"imaging.spaces[{n}]", space) for n, space in enumerate(spaces)),
+            spaces=spaces,
             api_authorization=section.choice("api_authorization", "iam", ("iam", "none")),
             fhir=FhirConfiguration.of(section.value("fhir")),
             dimse=DimseConfiguration.of(section.value("dimse", {})),
             gateway=GatewayConfiguration.of(section.value("gateway")),
-            query_tags=query_tags(section.value("query_tags", [])),
+            query_tags=tags,
             cors=CorsConfiguration.of(section.value("cors")),
+            bindings=bindings(
+                section.value("bindings", []),
+                spaces=[space.name for space in spaces],
+                query_tags=tags,
+                region=region,
+            ),
+            reconcile_days=section.number("reconcile_days", 7, least=1, most=365),
             index_concurrency=section.number("index_concurrency", 10, least=2, most=1000),
             alarm_email=section.text("alarm_email", "", pattern=r"|[^@\s]+@[^@\s]+", must="an e-mail address"),
             log_retention_days=section.number("log_retention_days", 90, least=1, most=max(_LOG_RETENTION_DAYS)),
@@ -136,6 +163,11 @@ class Configuration:
             raise section.error("api_authorization", "'iam': only the local run does without authorisation")
         if configured.gateway and not local:
             raise ConfigurationError(NEEDS_AN_ISSUER)
+        if configured.dimse_bindings and not configured.dimse:
+            raise ConfigurationError(
+                "imaging.dimse must be enabled where one of imaging.bindings leads to a DIMSE node, which is reached "
+                "through its network."
+            )
         for attribute in ("name", "ae_title"):
             if len({getattr(space, attribute) for space in configured.spaces}) < len(configured.spaces):
                 raise ConfigurationError(f"imaging.spaces must have each {attribute} only once.")

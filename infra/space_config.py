@@ -4,15 +4,29 @@ from dataclasses import dataclass
 
 from infra.section import Section
 
+FINISHING_HINTS = ("association-released", "expected-instances")
+"""What may say that a study is complete before it has been quiet for long."""
+_HINTS = " and ".join(FINISHING_HINTS)
+
 
 @dataclass(frozen=True)
 class SpaceConfiguration:
-    """A storage space."""
+    """A storage space.
+
+    Attributes
+    ----------
+    longest_wait_seconds
+        After so long an open study gets a revision even if it is never quiet; 0 for never.
+    finish_on
+        Hints that end the quiet period early.
+    """
 
     name: str
     ae_title: str
     other_bytes: str
     patient_identifier_system: str
+    longest_wait_seconds: int
+    finish_on: tuple[str, ...]
 
     @classmethod
     def of(cls, path: str, values: object) -> "SpaceConfiguration":
@@ -30,4 +44,13 @@ class SpaceConfiguration:
             patient_identifier_system=section.text(
                 "patient_identifier_system", "", pattern=r"|[a-z][a-z0-9+.-]*:\S+", must="a URI"
             ),
+            longest_wait_seconds=section.number("longest_wait_seconds", 0, least=0, most=604_800),
+            finish_on=section.texts(
+                "finish_on", pattern="|".join(FINISHING_HINTS), must=f"hints, of which there are {_HINTS}"
+            ),
         )
+
+    @property
+    def finishes_on_release(self) -> bool:
+        """Whether the end of an association is a hint."""
+        return "association-released" in self.finish_on

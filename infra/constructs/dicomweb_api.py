@@ -37,7 +37,7 @@ _ACCESS_LOG = {
 
 
 class DicomwebApi(Construct):
-    """``/spaces/{space}/…``: POST stores, GET and HEAD read, DELETE deletes, OPTIONS asks what there is.
+    """``/spaces`` and all below: POST stores, GET and HEAD read, DELETE deletes, OPTIONS asks what there is.
 
     Bodies pass as they are, whatever their media type, in base64 between API
     Gateway and the function.
@@ -86,11 +86,12 @@ class DicomwebApi(Construct):
 
     def serve(self, *, store: lambda_.IFunction, read: lambda_.IFunction, delete: lambda_.IFunction) -> None:
         """Route to the functions."""
-        space = self.api.root.add_resource("spaces").add_resource("{space}")
+        spaces = self.api.root.add_resource("spaces")
+        space = spaces.add_resource("{space}")
         below = space.add_resource("{proxy+}")
         # Without "test-invoke-stage", the console's own permission on the function.
         reading = apigateway.LambdaIntegration(read, allow_test_invoke=False)
-        for resource in (space, below):
+        for resource in (spaces, space, below):
             resource.add_method("GET", reading)
             resource.add_method("HEAD", reading)
             options = resource.add_method(

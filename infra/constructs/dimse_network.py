@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -30,9 +31,24 @@ class DimseNetwork(Construct):
             return
         self.vpc = vpc = own_vpc(self, configuration, cidr=dimse.cidr, key=key, public=dimse.internet_facing)
         self.tasks = self._tasks()
-        reach_services(self, vpc, self.tasks)
+        delivers = bool(configuration.dimse_bindings)
+        if delivers:
+            vpc.add_gateway_endpoint("DynamoDB", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        reach_services(self, vpc, self.tasks, queues=delivers or configuration.finishes_on_release)
         self.task_subnets = TASKS
         self.load_balancer_subnets = PUBLIC if dimse.internet_facing else TASKS
+
+    def export(self, stack: Stack) -> None:
+        """Let another stack have tasks here, and go on to let it when it has none any more.
+
+        An export that went as soon as nobody asks for it could not go: the
+        other stack is updated after this one, and imports it until then.
+        """
+        stack.export_value(self.tasks.security_group_id)
+        if isinstance(self.vpc, ec2.Vpc):
+            stack.export_value(self.vpc.vpc_id)
+            for subnet in self.vpc.select_subnets(subnet_group_name="Tasks").subnets:
+                stack.export_value(subnet.subnet_id)
 
     def _tasks(self) -> ec2.SecurityGroup:
         return task_group(self, self.vpc, description="The tasks of the DIMSE endpoint.")

@@ -57,7 +57,7 @@ class DimseService(Construct):
             door.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(dimse.port), "A peer's network.")
         network.tasks.connections.allow_from(door, ec2.Port.tcp(dimse.port), "From the load balancer.")
         service = fargate_service(
-            self, task, vpc=network.vpc, subnets=network.task_subnets, group=network.tasks, tasks=dimse.tasks
+            self, task, vpc=network.vpc, subnets=network.task_subnets, groups=[network.tasks], tasks=dimse.tasks
         )
         self.load_balancer = self._load_balancer(door, service)
 

@@ -1,6 +1,6 @@
 """A process that keeps connections open: a folder below `functions/`, as a Fargate service."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
@@ -28,7 +28,7 @@ def fargate_task(
     *,
     cpu: int,
     memory_mib: int,
-    port: int,
+    port: int | None,
     grants: Grants,
     environment: Mapping[str, str],
     key: kms.IKey,
@@ -38,6 +38,8 @@ def fargate_task(
 
     Parameters
     ----------
+    port
+        That it listens at; None if it does not.
     spool_gib
         Of the disk that is mounted as ``/tmp``; None for the 20 GiB that every task has.
     """
@@ -72,7 +74,7 @@ def fargate_task(
         logging=ecs.LogDrivers.aws_logs(
             stream_prefix=process, log_group=EncryptedLogs(scope, "Logs", configuration, key=key)
         ),
-        port_mappings=[ecs.PortMapping(container_port=port)],
+        port_mappings=[ecs.PortMapping(container_port=port)] if port else None,
         stop_timeout=STOP_TIMEOUT,
         readonly_root_filesystem=True,
     )
@@ -89,7 +91,7 @@ def fargate_service(
     *,
     vpc: ec2.IVpc,
     subnets: ec2.SubnetSelection,
-    group: ec2.ISecurityGroup,
+    groups: Sequence[ec2.ISecurityGroup],
     tasks: int | None,
 ) -> ecs.FargateService:
     """Keep tasks running, in a cluster of their own; a new version replaces the old one only if it comes up.
@@ -110,7 +112,7 @@ def fargate_service(
         max_healthy_percent=200,
         circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
         vpc_subnets=subnets,
-        security_groups=[group],
+        security_groups=list(groups),
         assign_public_ip=False,
         propagate_tags=ecs.PropagatedTagSource.SERVICE,
     )

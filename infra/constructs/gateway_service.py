@@ -54,7 +54,9 @@ class GatewayService(Construct):
             key=key,
             spool_gib=gateway.spool_gib,
         )
-        service = fargate_service(self, task, vpc=network.vpc, subnets=network.subnets, group=network.tasks, tasks=None)
+        service = fargate_service(
+            self, task, vpc=network.vpc, subnets=network.subnets, groups=[network.tasks], tasks=None
+        )
         scaling = service.auto_scale_task_count(min_capacity=gateway.tasks, max_capacity=gateway.most_tasks)
         scaling.scale_on_cpu_utilization("Busy", target_utilization_percent=60, scale_in_cooldown=Duration.minutes(10))
         self.load_balancer = self._load_balancer(self._door(), service)

@@ -15,6 +15,7 @@ Grants = list[iam.PolicyStatement]
 
 IMPLIED = {
     "s3:ListBucket": "without it S3 answers a read of a missing key with 403 in place of 404",
+    "s3:AbortMultipartUpload": "takes back the parts of an upload that fails, and few do",
     "kms:Decrypt": "S3 and DynamoDB call it on behalf of the process",
     "kms:GenerateDataKey": "S3 calls it on behalf of the process",
     "sqs:ReceiveMessage": "Lambda takes the messages off the queue with the function's role",
@@ -49,7 +50,8 @@ def store_drop(archive: Archive) -> Grants:
     """The door for objects under ``incoming/``, which leave it for ``studies/`` or ``quarantine/``."""
     return [
         may.objects(archive, "incoming/*", "s3:GetObjectVersion", "s3:DeleteObjectVersion"),
-        may.objects(archive, "quarantine/*", "s3:PutObject"),
+        may.objects(archive, "quarantine/*", "s3:PutObject", "s3:AbortMultipartUpload"),
+        may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:AbortMultipartUpload"),
         *store_instance(archive),
     ]
 
@@ -71,6 +73,22 @@ def index_instance(archive: Archive) -> Grants:
             "dynamodb:DeleteItem",
         ),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
+def reconcile(archive: Archive) -> Grants:
+    """Compare all versions in the buckets with the rows; index, restore, and remove what nobody names any more."""
+    return [
+        *index_instance(archive),
+        iam.PolicyStatement(
+            sid="ListVersions",
+            actions=["s3:ListBucketVersions"],
+            resources=[space.arn for space in archive.spaces],
+        ),
+        may.objects(archive, "drafts/*", "s3:GetObject", "s3:DeleteObject"),
+        may.objects(archive, "studies/*/revisions/*", "s3:PutObject"),
+        may.table(archive, "dynamodb:Query"),
+        may.indexes(archive, "by_date"),
     ]
 
 
@@ -100,15 +118,15 @@ def finalize_study(archive: Archive, timer: stepfunctions.StateMachine) -> Grant
 
 
 def announce_change(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: str) -> Grants:
-    """Tell what changed, remove the mark, start the timer of a study that opened.
+    """Append what changed to the feed, tell it, remove the mark, start the timer of a study that opened.
 
     The draft of a committed revision that has not got its final key gets it here.
     """
     return [
         may.objects(archive, "studies/*/revisions/*", "s3:GetObject", "s3:PutObject"),
         may.objects(archive, "drafts/*", "s3:GetObject", "s3:DeleteObject"),
+        *_append_to_feed(archive),
         may.missing_keys(archive),
-        may.table(archive, "dynamodb:UpdateItem"),
         may.start(timer),
         iam.PolicyStatement(sid="Tell", actions=["events:PutEvents"], resources=[event_bus_arn]),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
@@ -120,8 +138,16 @@ def sweep(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: st
     return [
         *announce_change(archive, timer, event_bus_arn),
         may.objects(archive, "studies/*", "s3:GetObject"),
-        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:Query"),
         may.indexes(archive, "pending", "by_date"),
+    ]
+
+
+def _append_to_feed(archive: Archive) -> Grants:
+    """Number changes in transactions, below the ceiling that the space's bucket keeps."""
+    return [
+        may.table(archive, "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        may.objects(archive, "feed/ceiling.json", "s3:GetObject", "s3:PutObject"),
     ]
 
 
@@ -132,7 +158,7 @@ def search_retrieve(archive: Archive) -> Grants:
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid"),
+        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid", "pending"),
         may.key(archive, "kms:Decrypt"),
     ]
 
@@ -141,7 +167,8 @@ def gateway(archive: Archive) -> Grants:
     """Store and read as the two functions do, bodies of any size: an upload in parts that fails is taken back."""
     return [
         may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:PutObject", "s3:AbortMultipartUpload"),
-        may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
+        may.objects(archive, ("studies/*", "drafts/*"), "s3:GetObject"),
+        may.objects(archive, "studies/*", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
@@ -219,6 +246,11 @@ def read_stream(archive: Archive) -> Grants:
 def put_aside(queue: sqs.IQueue) -> Grants:
     """Let Lambda send on what the function could not handle."""
     return [iam.PolicyStatement(sid="PutAside", actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
+
+
+def hint(queue_arn: str) -> Grants:
+    """Say that nothing more is to be expected of a study now."""
+    return [iam.PolicyStatement(sid="Hint", actions=["sqs:SendMessage"], resources=[queue_arn])]
 
 
 def put_off(queue: sqs.IQueue) -> Grants:

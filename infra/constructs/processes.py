@@ -45,6 +45,7 @@ class Processes(Construct):
         timeout: Duration,
         memory_mib: int,
         layers: Sequence[lambda_.LayerVersion] = (),
+        apart: str = "",
     ) -> lambda_.Function:
         """Make ``functions/<name>`` a function that may do what `grants` say and no more.
 
@@ -52,14 +53,17 @@ class Processes(Construct):
         ----------
         layers
             Of this process, beside those that all have.
+        apart
+            What sets it apart from others of the same folder.
         """
-        scope = Construct(self, "".join(word.capitalize() for word in name.split("_")))
+        process = f"{name}-{apart}" if apart else name
+        scope = Construct(self, "".join(word.capitalize() for word in name.split("_")) + process[len(name) :])
         log_group = EncryptedLogs(scope, "Logs", self._configuration, key=self._key)
         role = iam.Role(
             scope,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What {name} may do.",
+            description=f"What {process} may do.",
         )
         role.add_to_principal_policy(
             iam.PolicyStatement(
@@ -77,7 +81,7 @@ class Processes(Construct):
         return lambda_.Function(
             scope,
             "Function",
-            description=f"{Stack.of(self).stack_name}: {name}",
+            description=f"{Stack.of(self).stack_name}: {process}",
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
             code=lambda_.Code.from_asset(str(ROOT / "functions" / name), exclude=CACHES),
@@ -88,7 +92,7 @@ class Processes(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             timeout=timeout,
             memory_size=memory_mib,
-            environment={**environment, **_powertools(name)},
+            environment={**environment, **_powertools(process)},
         )
 
 

@@ -1,9 +1,12 @@
 """The statements that grants are made of, and the reasons for what is wide in them."""
 
+from collections.abc import Collection
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as stepfunctions
 
 from infra.constructs.archive import Archive
+from infra.constructs.storage_space import StorageSpace
 
 WILDCARDS = {
     "/studies/*": "The process handles every study of the space; nobody knows their UIDs beforehand.",
@@ -15,26 +18,34 @@ WILDCARDS = {
     "/studies/*/series/*/instances/*.dcm": "Instances lie under their own UIDs; nobody knows them beforehand.",
     "/studies/*/deleting.json": "It stands beside the study that is deleted; nobody knows the UIDs beforehand.",
     "/incoming/*": "Senders choose the keys of what they drop below incoming/.",
+    "/*/POST/*": "The API of another owner: its address names API and service root, not the stage that serves it.",
     "/quarantine/*": "Keys below quarantine/ are those of incoming/, which senders choose.",
 }
 """Every resource with a wildcard that is granted, by its end, and why it must be one."""
 
 
-def objects(archive: Archive, keys: str | tuple[str, ...], *actions: str) -> iam.PolicyStatement:
-    """Actions on the objects of every space whose keys match, or match one of several patterns."""
+def objects(
+    archive: Archive, keys: str | tuple[str, ...], *actions: str, of: Collection[str] | None = None
+) -> iam.PolicyStatement:
+    """Actions on the objects whose keys match, or match one of several patterns, of every space or of those named."""
     patterns = (keys,) if isinstance(keys, str) else keys
     return iam.PolicyStatement(
-        actions=list(actions), resources=[f"{space.arn}/{pattern}" for space in archive.spaces for pattern in patterns]
+        actions=list(actions),
+        resources=[f"{space.arn}/{pattern}" for space in _spaces(archive, of) for pattern in patterns],
     )
 
 
-def missing_keys(archive: Archive) -> iam.PolicyStatement:
+def missing_keys(archive: Archive, *, of: Collection[str] | None = None) -> iam.PolicyStatement:
     """Let S3 say that a key is missing, and not that it is forbidden."""
     return iam.PolicyStatement(
         sid="TellMissingFromForbidden",
         actions=["s3:ListBucket"],
-        resources=[space.arn for space in archive.spaces],
+        resources=[space.arn for space in _spaces(archive, of)],
     )
+
+
+def _spaces(archive: Archive, names: Collection[str] | None) -> list[StorageSpace]:
+    return [space for space in archive.spaces if names is None or space.configuration.name in names]
 
 
 def table(archive: Archive, *actions: str) -> iam.PolicyStatement:

@@ -77,7 +77,7 @@ class StorageSpace(Construct):
         """The bucket's ARN, for the other stacks."""
         return str(Stack.of(self).export_value(self.bucket.bucket_arn))
 
-    def as_setting(self) -> dict[str, str]:
+    def as_setting(self) -> dict[str, str | int | list[str]]:
         """The entry of the environment variable SPACES."""
         return {
             "name": self.configuration.name,
@@ -85,6 +85,8 @@ class StorageSpace(Construct):
             "ae_title": self.configuration.ae_title,
             "other_bytes": self.configuration.other_bytes,
             "patient_identifier_system": self.configuration.patient_identifier_system,
+            "longest_wait_seconds": self.configuration.longest_wait_seconds,
+            "finish_on": list(self.configuration.finish_on),
         }
 
     def _notify(

@@ -49,8 +49,8 @@ def task_group(scope: Construct, vpc: ec2.IVpc, *, description: str) -> ec2.Secu
     return group
 
 
-def reach_services(scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup) -> None:
-    """Let tasks of our own VPC fetch their image and write their log."""
+def reach_services(scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup, *, queues: bool = False) -> None:
+    """Let tasks of our own VPC fetch their image, write their log, and speak to queues if they have to."""
     endpoints = ec2.SecurityGroup(
         scope, "Endpoints", vpc=vpc, description="AWS services, as tasks reach them.", allow_all_outbound=False
     )
@@ -59,5 +59,6 @@ def reach_services(scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup) -> 
         ("Images", ec2.InterfaceVpcEndpointAwsService.ECR),
         ("ImageLayers", ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER),
         ("Logs", ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS),
+        *([("Queues", ec2.InterfaceVpcEndpointAwsService.SQS)] if queues else []),
     ):
         vpc.add_interface_endpoint(name, service=service, security_groups=[endpoints], open=False)

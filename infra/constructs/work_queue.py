@@ -24,6 +24,10 @@ class WorkQueue(Construct):
         After so many a message goes to the dead-letter queue.
     oldest
         A message that waits longer means that the worker does not keep up.
+    visibility
+        In place of six times the timeout, where being counted as tried does no harm.
+    queue_name
+        None for one that CloudFormation makes up.
     """
 
     def __init__(
@@ -35,19 +39,24 @@ class WorkQueue(Construct):
         worker_timeout: Duration,
         tries: int = 5,
         oldest: Duration | None = None,
+        visibility: Duration | None = None,
+        queue_name: str | None = None,
     ) -> None:
         super().__init__(scope, name)
         self.worker_timeout = worker_timeout
-        self.dead_letters = DeadLetters(self, "DeadLetters", alarms)
+        self.dead_letters = DeadLetters(
+            self, "DeadLetters", alarms, queue_name=f"{queue_name}-dead-letters" if queue_name else None
+        )
         # SQS-managed encryption: with the space's own key, S3 would have to be named in that key's
         # policy, and key, bucket and queue would wait for each other.
         self.queue = sqs.Queue(
             self,
             "Queue",
+            queue_name=queue_name,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=_KEPT,
-            visibility_timeout=Duration.seconds(6 * worker_timeout.to_seconds()),
+            visibility_timeout=visibility or Duration.seconds(6 * worker_timeout.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters.queue, max_receive_count=tries),
         )
         oldest = oldest or Duration.minutes(30)
@@ -63,11 +72,12 @@ class WorkQueue(Construct):
 class DeadLetters(Construct):
     """A queue for what could not be handled, with an alarm on its first message."""
 
-    def __init__(self, scope: Construct, name: str, alarms: Alarms) -> None:
+    def __init__(self, scope: Construct, name: str, alarms: Alarms, *, queue_name: str | None = None) -> None:
         super().__init__(scope, name)
         self.queue = sqs.Queue(
             self,
             "Queue",
+            queue_name=queue_name,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=_KEPT,

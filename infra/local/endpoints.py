@@ -52,5 +52,5 @@ def addresses(found: Mapping[str, Any]) -> str:
 
 def operator_environment(outputs: Outputs) -> dict[str, str]:
     """The environment that the operators' command would have as a process of the deployment."""
-    environment: dict[str, str] = json.loads(outputs["ImagingPipeline"]["OperatorEnvironment"])
+    environment: dict[str, str] = json.loads(outputs["ImagingOperations"]["OperatorEnvironment"])
     return environment

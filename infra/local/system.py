@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
-from infra.local import dimse_process, fhir_process, gateway_process
+from infra.local import delivery_process, dimse_process, fhir_process, gateway_process
 from infra.local.embedded_aws.deploy import Outputs, deploy
 from infra.local.embedded_aws.process import EmbeddedAws
 from infra.local.endpoints import endpoints, operator_environment
@@ -21,9 +21,9 @@ from infra.local.settings import HOST, Settings
 from infra.local.state_directory import ENDPOINTS, OPERATOR, StateDirectory
 from infra.local.synthesis import Synthesis
 
-DIMSE, FRONT_DOOR, GATEWAY = "DIMSE endpoint", "front door", "gateway"
+DIMSE, FRONT_DOOR, GATEWAY, DELIVERY = "DIMSE endpoint", "front door", "gateway", "delivery to DIMSE nodes"
 FHIR, AWS = "FHIR server", "embedded AWS"
-PARTS = (DIMSE, FRONT_DOOR, GATEWAY, FHIR, AWS)
+PARTS = (DIMSE, FRONT_DOOR, GATEWAY, DELIVERY, FHIR, AWS)
 """In the order in which they stop: the doors first, and what keeps the state last."""
 _SIGNAL_ARRIVES_SECONDS = 0.5
 
@@ -51,6 +51,7 @@ class System:
         self._fhir_port = any_free_port()
         self._gateway_port = any_free_port()
         self._started: dict[str, Part] = {}
+        self._parts = [part for part in PARTS if part != DELIVERY]
         self._backends = Backends(
             fhir=f"http://{HOST}:{self._fhir_port}",
             gateway=f"http://{HOST}:{self._gateway_port}",
@@ -83,7 +84,7 @@ class System:
         """Stop what runs."""
         self._state.withdraw()
         with self._progress.step("stopping") as step:
-            for name in PARTS:
+            for name in self._parts:
                 if name in self._started:
                     step.text = f"stopping the {name}"
                     self._started[name].stop()
@@ -116,6 +117,10 @@ class System:
             self._started[GATEWAY] = gateway
             self._started[DIMSE] = dimse_process.start(self._settings, self._log_file(DIMSE))
             gateway_process.wait_ready(gateway, self._gateway_port)
+        if delivery_process.is_wanted():
+            self._parts = list(PARTS)
+            with step("starting the delivery to DIMSE nodes"):
+                self._started[DELIVERY] = delivery_process.start(self._log_file(DELIVERY))
         self._backends.api = _stage_address(self._aws.endpoint_url, outputs["ImagingApi"]["ApiUrl"])
         with step("comparing S3 with the manifest, taking up work that was left"):
             self._state.publish(OPERATOR, {**operator_environment(outputs), **self._aws.client_environment})
@@ -124,7 +129,7 @@ class System:
         return outputs
 
     def _running(self) -> dict[str, bool]:
-        return {name: name in self._started and self._started[name].is_running for name in PARTS}
+        return {name: name in self._started and self._started[name].is_running for name in self._parts}
 
     def _log_file(self, part: str) -> Path:
         if part == AWS:

@@ -26,10 +26,19 @@ def start_task(name: str, module: str, *, stack: str, here: Mapping[str, str], l
     return Child(name, [sys.executable, "-m", module], environment, log_file)
 
 
+def has_task(stack: str) -> bool:
+    """Whether a deployed stack has a task at all."""
+    return bool(_task_definitions(stack))
+
+
 def _task_environment(stack: str) -> dict[str, str]:
     """The environment of the container in the deployed task definition."""
-    resources = boto3.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
-    [task] = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::ECS::TaskDefinition"]
+    [task] = _task_definitions(stack)
     definition = boto3.client("ecs").describe_task_definition(taskDefinition=task)["taskDefinition"]
     [container] = definition["containerDefinitions"]
     return {entry["name"]: entry["value"] for entry in container["environment"]}
+
+
+def _task_definitions(stack: str) -> list[str]:
+    resources = boto3.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::ECS::TaskDefinition"]

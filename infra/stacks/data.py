@@ -34,7 +34,17 @@ class DataStack(Stack):
         self._let_logs_use(key)
         alarms = Alarms(self, "Alarms", key=key, email=configuration.alarm_email)
         self.index_queue = WorkQueue(self, "IndexInstance", alarms, worker_timeout=Duration.seconds(60))
-        self.drop_queue = WorkQueue(self, "StoreDrop", alarms, worker_timeout=Duration.minutes(2))
+        # All the time a function may have: a drop may be of many gigabytes. What a large one kept from its turn is
+        # quickly found stored when the batch comes back.
+        self.drop_queue = WorkQueue(
+            self,
+            "StoreDrop",
+            alarms,
+            worker_timeout=Duration.minutes(15),
+            tries=10,
+            visibility=Duration.minutes(20),
+            oldest=Duration.hours(1),
+        )
         for work in (self.index_queue, self.drop_queue):
             let_buckets_send(work.queue)
         access_logs = self._access_logs(configuration)

@@ -9,6 +9,7 @@ from infra.constructs.archive import Archive
 from infra.constructs.dimse_network import DimseNetwork
 from infra.constructs.dimse_service import DimseService
 from infra.dimse_config import DimseConfiguration
+from infra.stacks.pipeline import FinalizeQueue
 
 
 class DimseStack(Stack):
@@ -22,18 +23,25 @@ class DimseStack(Stack):
         archive: Archive,
         *,
         dimse: DimseConfiguration,
+        finalize_queue: FinalizeQueue,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
+        network = DimseNetwork(self, "Network", configuration, dimse, key=archive.key)
+        self.network = network
         service = DimseService(
             self,
             "Dimse",
             configuration,
             dimse,
-            network=DimseNetwork(self, "Network", configuration, dimse, key=archive.key),
-            grants=grants.store_instance(archive),
+            network=network,
+            grants=[
+                *grants.store_instance(archive),
+                *(grants.hint(finalize_queue.arn) if configuration.finishes_on_release else []),
+            ],
             environment={
                 "SPACES": archive.spaces_setting,
+                "FINALIZE_QUEUE_URL": finalize_queue.url,
                 "DIMSE_PORT": str(dimse.port),
                 "DIMSE_BIND_ADDRESS": "0.0.0.0",
                 "DIMSE_MAX_ASSOCIATIONS": str(dimse.max_associations),
@@ -42,6 +50,7 @@ class DimseStack(Stack):
             key=archive.key,
         )
         CfnOutput(self, "DimseHost", value=service.load_balancer.load_balancer_dns_name)
+        network.export(self)
 
     @property
     def availability_zones(self) -> list[str]:

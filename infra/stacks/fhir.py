@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.config import Configuration
 from infra.constructs import grants
 from infra.constructs.archive import Archive
+from infra.constructs.listed_queue import ListedQueue
 from infra.constructs.processes import Processes
 from infra.constructs.work_queue import WorkQueue
 from infra.constructs.worker import work_off
@@ -38,6 +39,7 @@ class FhirStack(Stack):
         # The function puts a study off for longer and longer, an hour and a half in all; what is in the
         # dead-letter queue then, the sweep announces again.
         publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(60), tries=14)
+        self.queue = ListedQueue.of("publish_study", publish_queue)
         processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
         function = processes.add(
             "publish_study",

@@ -1,24 +1,34 @@
 """The pipeline: from an object in a bucket to an event on the bus."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import Configuration
 from infra.constructs import grants
 from infra.constructs.archive import Archive
+from infra.constructs.listed_queue import ListedQueue
 from infra.constructs.processes import Processes
+from infra.constructs.schedule import call_every
 from infra.constructs.study_timer import StudyTimer
 from infra.constructs.work_queue import DeadLetters, WorkQueue
 from infra.constructs.worker import follow_changes, work_off
 
 
+@dataclass(frozen=True)
+class FinalizeQueue:
+    """Where studies that are due wait for `finalize_study`, as other stacks know it."""
+
+    url: str
+    arn: str
+
+
 class PipelineStack(Stack):
-    """`index_instance`, `store_drop`, `finalize_study` with its timer, `announce_change` and `sweep`."""
+    """`index_instance`, `store_drop`, `finalize_study` with its timer, `announce_change`, `sweep` and `reconcile`."""
 
     def __init__(
         self,
@@ -38,12 +48,16 @@ class PipelineStack(Stack):
         self._processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
         self.event_bus = events.EventBus(self, "Bus", description="What changes in the storage spaces.")
         finalize_queue = WorkQueue(self, "FinalizeStudy", archive.alarms, worker_timeout=Duration.minutes(2))
+        self.finalize_queue = FinalizeQueue(
+            self.export_value(finalize_queue.queue.queue_url), self.export_value(finalize_queue.queue.queue_arn)
+        )
         self._timer = StudyTimer(self, "StudyTimer", configuration, archive, finalize_queue.queue)
-        self._environment = {
+        self.settings = {
             "SPACES": archive.spaces_setting,
             "MANIFEST_TABLE": archive.table.table_name,
             "QUIET_SECONDS": str(configuration.quiet_seconds),
             "STUDY_TIMER_ARN": self._timer.state_machine.state_machine_arn,
+            "FINALIZE_QUEUE_URL": finalize_queue.queue.queue_url,
             "EVENT_BUS": self.event_bus.event_bus_name,
             "PUBLIC_BASE_ADDRESS": public_base_address,
             "PUBLISHES_TO_FHIR": "yes" if configuration.fhir else "no",
@@ -53,12 +67,17 @@ class PipelineStack(Stack):
         }
         self._index(index_queue, configuration.index_concurrency)
         self._store_drops(drop_queue)
-        self._finalize(finalize_queue)
-        self._announce()
+        self._finalize(finalize_queue, hints=configuration.finishes_on_release)
+        put_aside = self._announce()
         sweep = self._sweep()
+        self._reconcile(configuration.reconcile_days)
+        self.queues = [
+            ListedQueue.of("index_instance", index_queue),
+            ListedQueue.of("store_drop", drop_queue),
+            ListedQueue.of("finalize_study", finalize_queue),
+            ListedQueue.of_dead_letters("announce_change", put_aside),
+        ]
 
-        # What the operators' command reads; a process would have it as environment variables.
-        CfnOutput(self, "OperatorEnvironment", value=self.to_json_string(self._environment))
         CfnOutput(self, "EventBus", value=self.event_bus.event_bus_name)
         CfnOutput(self, "SweepFunction", value=sweep.function_name)
         CfnOutput(self, "StudyTimerArn", value=self._timer.state_machine.state_machine_arn)
@@ -83,22 +102,26 @@ class PipelineStack(Stack):
         )
         work_off(function, queue, batch_size=5, concurrency=4)
 
-    def _finalize(self, queue: WorkQueue) -> None:
+    def _finalize(self, queue: WorkQueue, *, hints: bool) -> None:
         function = self._processes.add(
             "finalize_study",
             grants=[
                 *grants.finalize_study(self._archive, self._timer.state_machine),
                 *grants.work_off(queue.queue),
+                *(grants.put_off(queue.queue) if hints else []),  # one may come before what it is about is indexed
             ],
-            environment=self._settings("SPACES", "MANIFEST_TABLE", "QUIET_SECONDS", "STUDY_TIMER_ARN", "QUERY_TAGS"),
+            environment=self._settings(
+                *("SPACES", "MANIFEST_TABLE", "QUIET_SECONDS", "STUDY_TIMER_ARN", "FINALIZE_QUEUE_URL", "QUERY_TAGS")
+            ),
             timeout=queue.worker_timeout,
             memory_mib=2048,
         )
         # Few at a time: timers that fall due together queue up here.
         work_off(function, queue, batch_size=5, concurrency=4)
 
-    def _announce(self) -> None:
-        put_aside = DeadLetters(self, "PutAside", self._archive.alarms).queue
+    def _announce(self) -> DeadLetters:
+        dead_letters = DeadLetters(self, "PutAside", self._archive.alarms)
+        put_aside = dead_letters.queue
         function = self._processes.add(
             "announce_change",
             grants=[
@@ -106,37 +129,47 @@ class PipelineStack(Stack):
                 *grants.read_stream(self._archive),
                 *grants.put_aside(put_aside),
             ],
-            environment=self._environment,
+            environment=self.settings,
             timeout=Duration.minutes(1),
             memory_mib=1024,
         )
         follow_changes(function, self._archive, put_aside)
+        return dead_letters
 
     def _sweep(self) -> lambda_.Function:
         function = self._processes.add(
             "sweep",
             grants=grants.sweep(self._archive, self._timer.state_machine, self.event_bus.event_bus_arn),
-            environment=self._environment,
+            environment=self.settings,
             timeout=Duration.minutes(5),
             memory_mib=1024,
         )
-        # Once is enough, there is another one in a minute.
-        function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
-        events.Rule(
-            self,
-            "EveryMinute",
+        call_every(
+            function,
+            Duration.minutes(1),
+            self._archive.alarms,
+            name="EveryMinute",
             description="Sweeps up work that a crash or a lost event left behind.",
-            schedule=events.Schedule.rate(Duration.minutes(1)),
-            targets=[targets.LambdaFunction(function)],
-        )
-        self._archive.alarms.add(
-            self,
-            "SweepFails",
-            function.metric_errors(period=Duration.minutes(5)),
-            threshold=2,
-            description="The sweep fails again and again; what was lost stays lost meanwhile.",
+            failing="The sweep fails again and again; what was lost stays lost meanwhile.",
         )
         return function
 
+    def _reconcile(self, days: int) -> None:
+        function = self._processes.add(
+            "reconcile",
+            grants=grants.reconcile(self._archive),
+            environment={**self._settings("SPACES", "MANIFEST_TABLE", "QUERY_TAGS"), "RECONCILE_DAYS": str(days)},
+            timeout=Duration.minutes(15),
+            memory_mib=2048,
+        )
+        call_every(
+            function,
+            Duration.minutes(15),
+            self._archive.alarms,
+            name="EveryQuarter",
+            description="Compares buckets and manifest, a slice at a time.",
+            failing="Buckets and manifest are not compared; a difference between them stays.",
+        )
+
     def _settings(self, *names: str) -> dict[str, str]:
-        return {name: self._environment[name] for name in names}
+        return {name: self.settings[name] for name in names}

@@ -15,6 +15,7 @@ from infra.app import build_app, context
 from infra.config import Configuration
 from infra.dependencies import LayerFolders
 from infra.gateway_config import GatewayConfiguration
+from tests.infra.bindings import BINDINGS
 from tests.infra.synthesised import Synthesised
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,7 @@ def full(synthesise) -> Synthesised:
             "alarm_email": "imaging@example.org",
             "cors": {"allowed_origins": ["https://viewer.example.org"]},
             "query_tags": [{"tag": "ImageComments", "level": "series"}],
+            "bindings": BINDINGS,
             "dimse": {"internet_facing": True, "peer_cidrs": ["192.0.2.0/24"], "port": 104, "tasks": 2},
         },
         gateway={

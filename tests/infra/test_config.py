@@ -42,6 +42,14 @@ def test_needs_no_more_than_a_space():
     assert configuration.dimse.port == 11112
 
 
+def test_waits_until_a_study_is_quiet_and_compares_weekly_unless_configured_otherwise():
+    [space] = read().spaces
+    [eager] = read(spaces=[{**SPACE, "longest_wait_seconds": 600, "finish_on": ["association-released"]}]).spaces
+
+    assert (space.longest_wait_seconds, space.finish_on, read().reconcile_days) == (0, (), 7)
+    assert (eager.longest_wait_seconds, eager.finishes_on_release) == (600, True)
+
+
 def test_prefers_its_own_account_to_that_of_the_credentials():
     of_credentials = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "eu-west-1"}
 
@@ -214,6 +222,10 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
         ({"spaces": [SPACE, {**SPACE, "name": "other"}]}, "imaging.spaces"),
         ({"spaces": [SPACE, {**SPACE, "ae_title": "OTHER"}]}, "imaging.spaces"),
         ({"spaces": [{**SPACE, "other_bytes": "keep"}]}, "imaging.spaces[0].other_bytes"),
+        ({"spaces": [{**SPACE, "longest_wait_seconds": -1}]}, "imaging.spaces[0].longest_wait_seconds"),
+        ({"spaces": [{**SPACE, "finish_on": "association-released"}]}, "imaging.spaces[0].finish_on"),
+        ({"spaces": [{**SPACE, "finish_on": ["association-aborted"]}]}, "imaging.spaces[0].finish_on"),
+        ({"reconcile_days": 0}, "imaging.reconcile_days"),
         ({"spaces": [{**SPACE, "patient_identifier_system": "MRN"}]}, "imaging.spaces[0].patient_identifier_system"),
         ({"domain": {"name": "imaging.example.org"}}, "imaging.domain.certificate_arn"),
         ({"fhir": "healthlake"}, "imaging.fhir"),

@@ -65,6 +65,14 @@ def test_what_is_no_longer_needed_expires(full):
             assert not any("Expiration" in key for key in rules["incomplete-uploads"])
 
 
+def test_earlier_versions_of_what_was_stored_never_expire(full):
+    """A revision names them: any earlier state of a study can be read back."""
+    for name, bucket in full.properties("AWS::S3::Bucket").items():
+        for rule in bucket["LifecycleConfiguration"]["Rules"]:
+            expires = any("Expiration" in key for key in rule)
+            assert "AccessLogs" in name or not expires or rule["Prefix"] in ("incoming/", "drafts/"), rule["Id"]
+
+
 @pytest.mark.parametrize("resource_type", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"])
 def test_buckets_and_queues_refuse_what_is_not_tls(full, resource_type):
     targets = full.of_type(resource_type.removesuffix("Policy"))

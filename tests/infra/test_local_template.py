@@ -58,7 +58,7 @@ def test_differs_from_the_deployed_one_in_what_is_named_and_nothing_else(local, 
     found = Counter(explain(*difference) for difference in differences(read(local, *LOCAL), read(deployed, *DEPLOYED)))
 
     assert found == {
-        "authorisation": 8,  # one for each method of the API
+        "authorisation": 11,  # one for each method of the API
         "dependency layer": 4,  # one for each stack with functions, and that of the pixels
         "quiet seconds": 4,  # three functions, the timer
         "settle seconds": 2,  # of the two functions that have all settings of the pipeline

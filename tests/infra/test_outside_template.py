@@ -5,7 +5,8 @@ import re
 
 from tests.infra.synthesised import as_list, flat, of_stack
 
-METHODS = ["DELETE", "GET", "GET", "HEAD", "HEAD", "OPTIONS", "OPTIONS", "POST"]
+METHODS = ["DELETE", *["GET"] * 3, *["HEAD"] * 3, *["OPTIONS"] * 3, "POST"]
+"""Reading is of /spaces, of a space, and of what lies below."""
 
 
 def authorizations(deployment):
@@ -49,7 +50,7 @@ def test_what_is_indexed_beside_is_told_to_every_process_that_indexes_or_searche
     tags = [{"tag": "ImageComments", "level": "series"}]
     for process in ("index_instance", "finalize_study", "sweep", "search_retrieve", "delete_instances"):
         assert json.loads(full.process(process)["Environment"]["Variables"]["QUERY_TAGS"]) == tags
-    assert "ImageComments" in flat(full.stacks["ImagingPipeline"]["Outputs"]["OperatorEnvironment"]["Value"])
+    assert "ImageComments" in flat(full.stacks["ImagingOperations"]["Outputs"]["OperatorEnvironment"]["Value"])
 
 
 def test_the_function_that_draws_has_room_for_its_worker_and_as_much_again(full):
@@ -87,7 +88,7 @@ def test_addresses_start_with_the_domain_where_there_is_one(full, existing, synt
 
 
 def test_revisions_reach_the_publisher(full):
-    [rule] = [rule for rule in full.properties("AWS::Events::Rule").values() if "EventPattern" in rule]
+    [rule] = of_stack("ImagingFhir", full.properties("AWS::Events::Rule"))
 
     assert rule["EventPattern"] == {"source": ["imaging"], "detail-type": ["Study Revised", "Study Deleted"]}
     assert rule["Targets"][0]["DeadLetterConfig"]
@@ -121,7 +122,9 @@ def test_nothing_is_published_where_no_fhir_server_is_configured(full, synthesis
 
     without = synthesise("without", {"fhir": "none", "dimse": {"enabled": False}})
 
-    assert without.stacks.keys() == {"ImagingData", "ImagingApi", "ImagingPipeline"}
+    assert without.stacks.keys() == {
+        *("ImagingData", "ImagingApi", "ImagingPipeline", "ImagingDistribution", "ImagingOperations"),
+    }
     assert without.process("sweep")["Environment"]["Variables"]["PUBLISHES_TO_FHIR"] == "no"
 
 

@@ -13,6 +13,7 @@ from infra.local.embedded_aws import (
     inert_resources,
     lambda_workers,
     object_files,
+    queue_ages,
     queues,
     server,
 )
@@ -48,6 +49,7 @@ def run(state: Path) -> None:
     durable_rows.journal_changes(journal)
     StreamDelivery(journal).install()
     queues.install()
+    queue_ages.install()
     object_files.install()
     inert_resources.register()
     lambda_workers.install(state / "layers")

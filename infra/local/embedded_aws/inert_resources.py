@@ -17,6 +17,8 @@ INERT_TYPES = {
     "AWS::EC2::FlowLog": "there is no network but loopback",
     "AWS::EC2::SecurityGroupEgress": "there is no network but loopback",
     "AWS::EC2::SecurityGroupIngress": "there is no network but loopback",
+    "AWS::EventSchemas::Registry": "subscribers read the schemas where they lie in the tree",
+    "AWS::EventSchemas::Schema": "subscribers read the schemas where they lie in the tree",
 }
 
 

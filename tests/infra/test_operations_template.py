@@ -1,0 +1,88 @@
+"""What operators look at: the dashboard, and what their command is told."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.infra.bindings import BINDINGS
+from tests.infra.synthesised import flat
+
+STACK = "ImagingOperations"
+
+
+def environment(deployment):
+    """What the command reads, its references as text."""
+    told = deployment.stacks[STACK]["Outputs"]["OperatorEnvironment"]["Value"]
+    references = {"Fn::ImportValue": lambda name: name, "Ref": lambda name: name}
+
+    def text(value):
+        if isinstance(value, dict) and "Fn::Join" in value:
+            return "".join(map(text, value["Fn::Join"][1]))
+        if isinstance(value, dict):
+            [(function, argument)] = value.items()
+            return references[function](argument)
+        return value
+
+    return json.loads(text(told))
+
+
+def dashboard(deployment):
+    [found] = deployment.properties("AWS::CloudWatch::Dashboard").values()
+    return flat(found["DashboardBody"])
+
+
+def test_the_command_is_told_of_every_queue_of_work(full):
+    queues = {queue["name"]: queue for queue in json.loads(environment(full)["QUEUES"])}
+
+    assert queues.keys() == {
+        *("index_instance", "store_drop", "finalize_study", "announce_change", "publish_study"),
+        *(binding["name"] for binding in BINDINGS),
+    }
+    for name, queue in queues.items():
+        assert queue["kind"] == ("deliver" if name.startswith("to-") else name)
+        assert queue["dead_letter_queue_url"].startswith("https://sqs.us-east-1."), name
+        assert bool(queue["queue_url"]) == (name != "announce_change"), name
+    assert queues["to-hook"]["queue_url"].endswith("/123456789012/imaging-deliver-to-hook")
+    assert queues["to-hook"]["dead_letter_queue_url"].endswith("/imaging-deliver-to-hook-dead-letters")
+
+
+def test_the_command_is_told_of_every_binding_as_its_process_is(full):
+    told = {binding["name"]: binding for binding in json.loads(environment(full)["BINDINGS"])}
+    hook = full.process("deliver-to-hook")["Environment"]["Variables"]["BINDING"]
+
+    assert told["to-hook"] == json.loads(hook)
+    assert json.loads(environment(full)["QUERY_TAGS"])
+
+
+def test_a_binding_can_go_without_another_stack_holding_it(full):
+    """CloudFormation does not delete what is exported to a stack that it updates only afterwards."""
+    assert not any("Distribution" in name for name in re.findall(r"Imaging\w+:", flat(json.dumps(full.stacks[STACK]))))
+
+
+def test_the_dashboard_shows_what_comes_in_waits_fails_goes_out_and_costs(full, existing):
+    shown = dashboard(full)
+
+    for figure in (
+        *("InstancesStored", "InstancesIndexed", "ApproximateAgeOfOldestMessage", "OpenStudies", "StudiesRevised"),
+        *("OldestUnpublishedSeconds", "OldestUnannouncedSeconds", "ApproximateNumberOfMessagesVisible"),
+        *("Delivered", "DeliveriesRefused", "DeliveriesPutOff"),
+        *("ConsumedWriteCapacityUnits", "ExecutionsStarted", "Invocations", "BucketSizeBytes"),
+    ):
+        assert figure in shown, figure
+    assert "imaging-deliver-to-pacs-dead-letters" in shown
+    assert "DeliveriesRefused" not in dashboard(existing)
+
+
+def test_every_metric_of_ours_on_the_dashboard_is_one_that_a_process_counts(full):
+    ours = set(re.findall(r'"ImagingIngestion\\?",\\?"(\w+)', dashboard(full)))
+
+    assert ours
+    assert ours <= counted(), ours - counted()
+
+
+def counted():
+    """The names of metrics in the processes' code."""
+    functions = Path(__file__).parents[2] / "functions"
+    code = "\n".join(file.read_text() for file in functions.rglob("*.py"))
+    swept = {f"Swept{what}" for what in ("Timers", "Changes", "Batches", "Revisions", "Publications", "Failed")}
+    return {*re.findall(r'"([A-Z]\w+)"', code), *re.findall(r"\b([A-Z]\w+)=", code), *swept}
