@@ -19,7 +19,7 @@ run:
 	@exec .venv/bin/python -m infra.local
 
 test: check
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --no-loadscope-reorder
 
 test-long:
 	@$(PYTHON) infra/environment.py infra local test

@@ -11,8 +11,11 @@ from uuid import uuid4
 
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
+from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
+from imaging.aws.dynamodb_ledger import DynamoDbLedger
+from imaging.aws.dynamodb_pending import DynamoDbPendingWork
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response
@@ -33,7 +36,10 @@ from imaging.ports.manifest import Change, InstanceIndex
 from imaging.reading.encode_instances import EncodeInstances
 from imaging.reading.instance_header import InstanceHeaders
 from imaging.reading.instance_pixels import InstancePixels
+from imaging.reading.read_deliveries import ReadDeliveries
+from imaging.reading.read_feed import ReadFeed
 from imaging.reading.read_history import ReadHistory
+from imaging.reading.read_spaces import ReadSpaces
 from imaging.reading.render_image import RenderImage
 from imaging.reading.retrieve_bulk_data import RetrieveBulkData
 from imaging.reading.retrieve_frames import RetrieveFrames
@@ -75,7 +81,7 @@ class NoQueryTags:
 class NoTimer:
     """The test finalizes by itself."""
 
-    def arm(self, study: StudyKey, changes: int, due_at: object, attempt: int = 0) -> None:
+    def arm(self, study: StudyKey, changes: int, due: object, attempt: int = 0) -> None:
         pass
 
 
@@ -104,6 +110,7 @@ class Archive:
         self.objects = InMemoryObjects((self.space,))
         self.clock = Clock()
         self.catalogue = DynamoDbCatalogue(table)
+        self.pending = DynamoDbPendingWork(table, publishes_to_fhir=False)
         fence, revisions = DynamoDbStudyFence(table), RevisionArchive(self.objects)
         self.rows: InstanceIndex = DynamoDbInstanceIndex(table)
         self._deletions = DynamoDbStudyDeletions(table)
@@ -141,7 +148,10 @@ class Archive:
             bulk_data=RetrieveBulkData(self.objects, headers, pixels),
             frames=RetrieveFrames(pixels, worker),
             render=RenderImage(self.catalogue, pixels, headers, worker),
-            history=ReadHistory(self.catalogue, self._revisions),
+            history=ReadHistory(self.catalogue, self._revisions, self.catalogue, self.objects),
+            feed=ReadFeed(DynamoDbFeedSource(self.table), self.catalogue, self.objects),
+            all_spaces=ReadSpaces(self.spaces, DynamoDbFeedSource(self.table), self.pending),
+            deliveries=ReadDeliveries(DynamoDbLedger(self.table), self.catalogue),
             max_body_bytes=max_body_bytes,
         )
 

@@ -1,20 +1,44 @@
 """What tests of every kind may ask for."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local.embedded_aws.process import EmbeddedAws
 from infra.local.ports import any_free_port
 from tests.flow.client import Client
 from tests.flow.running_system import RunningSystem
 
+ON_THE_SYSTEM = {"flow", "interop"}
+ON_THEIR_OWN_SYSTEM = {"test_crash.py"}
+
+
+class Scheduling(LoadScopeScheduling):
+    """Which tests share a process, where `make test` runs two."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """All that use the one system, all that look at the same templates, else those of a file."""
+        path = PurePath(nodeid.partition("::")[0])
+        if path.parts[1] in ON_THE_SYSTEM and path.name not in ON_THEIR_OWN_SYSTEM:
+            return "the system"
+        return "the templates" if path.parts[1:-1] == ("infra",) else str(path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Instead of xdist's own, none of which lets several files share a process."""
+    return Scheduling(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Compare permissions last, when every other test has had its calls recorded."""
-    items.sort(key=lambda item: item.path.name == "test_permissions.py")
+    """Begin with the system, which takes longest and mostly waits.
+
+    Permissions are compared when every other test of the system has had its calls recorded.
+    """
+    items.sort(key=lambda item: (item.path.parent.name not in ON_THE_SYSTEM, item.path.name == "test_permissions.py"))
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +72,7 @@ def own_aws(tmp_path: Path) -> Iterator[EmbeddedAws]:
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """One system for all tests that leave it running; each uses studies of its own."""
-    system = RunningSystem(tmp_path_factory.mktemp("system") / "state")
+    system = RunningSystem(tmp_path_factory.mktemp("system") / "state", has_bindings=True)
     system.start()
     yield system
     assert system.stop() == 0

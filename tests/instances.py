@@ -49,7 +49,8 @@ def data_set_of(part10: bytes) -> bytes:
     return part10[read_header(BytesSource(part10)).data_set_offset :]
 
 
-def stored_metadata(part10: bytes, stored_at: datetime) -> dict[str, str]:
+def stored_metadata(part10: bytes, stored_at: datetime, expected_instances: int | None = None) -> dict[str, str]:
     """The object metadata a door would give it."""
     digest = hashlib.sha256(part10).hexdigest()
-    return Arrival(digest, ExplicitVRLittleEndian, Door.STOW_RS, stored_at).as_object_metadata()
+    arrival = Arrival(digest, ExplicitVRLittleEndian, Door.STOW_RS, stored_at, expected_instances=expected_instances)
+    return arrival.as_object_metadata()

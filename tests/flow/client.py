@@ -60,7 +60,9 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.http.close()
 
-    def stow(self, parts: Sequence[bytes], space: str = "main", study: str = "") -> httpx.Response:
+    def stow(
+        self, parts: Sequence[bytes], space: str = "main", study: str = "", expected_instances: int | None = None
+    ) -> httpx.Response:
         """Store by STOW-RS, all in one request."""
         body = b"".join(
             b"--%b\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % (BOUNDARY.encode(), part) for part in parts
@@ -68,7 +70,10 @@ class Client:
         return self.http.post(
             f"{self.system.dicomweb(space)}/studies{f'/{study}' if study else ''}",
             content=body + f"--{BOUNDARY}--\r\n".encode(),
-            headers={"Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'},
+            headers={
+                "Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}',
+                **({"Expected-Instances": str(expected_instances)} if expected_instances else {}),
+            },
         )
 
     def c_store(self, parts: Sequence[bytes], called_ae_title: str = "MAIN") -> list[int]:

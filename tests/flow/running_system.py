@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.ports import any_free_port
+from tests.flow.bindings import bindings, kept_secret, spaces
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
@@ -29,6 +30,8 @@ class RunningSystem:
     ----------
     state_dir
         Kept between starts.
+    has_bindings
+        Whether there is a space that bindings listen to, as `tests.flow.bindings` has them.
     settings
         Of the contract, over the tests' own: no sample study, two quiet seconds.
 
@@ -36,6 +39,8 @@ class RunningSystem:
     ----------
     endpoints
         As `endpoints.json` has them, while it runs.
+    webhook_port, node_port
+        Where bindings expect a webhook and a DIMSE node; nobody listens unless a test does.
     output
         The file with what it printed at the last start.
     recorded_calls
@@ -44,19 +49,29 @@ class RunningSystem:
 
     endpoints: dict[str, Any]
 
-    def __init__(self, state_dir: Path, **settings: str) -> None:
+    def __init__(self, state_dir: Path, *, has_bindings: bool = False, **settings: str) -> None:
         self.state_dir = state_dir
         self.output = state_dir.with_suffix(".output.txt")
         self.recorded_calls = state_dir.with_suffix(".calls.jsonl")
+        self.webhook_port, self.node_port = any_free_port(), any_free_port()
+        front_port = int(settings.get("PORT") or any_free_port())
+        configuration = {"cors": {"allowed_origins": [VIEWER]}, "query_tags": [*QUERY_TAGS]}
+        if has_bindings:
+            bound = bindings(
+                front_port=front_port,
+                webhook_port=self.webhook_port,
+                node_port=self.node_port,
+                secret_arn=kept_secret(state_dir),
+            )
+            configuration |= {"spaces": spaces(), "bindings": bound}
         self.environment = {
             **os.environ,
-            **{name: str(any_free_port()) for name in ("PORT", "DIMSE_PORT", "AWS_PORT")},
+            **{name: str(any_free_port()) for name in ("DIMSE_PORT", "AWS_PORT")},
+            "PORT": str(front_port),
             "STATE_DIR": str(state_dir),
             "QUIET_SECONDS": "2",
             "SAMPLE": "no",
-            "CDK_CONTEXT_JSON": json.dumps(
-                {"imaging": {"cors": {"allowed_origins": [VIEWER]}, "query_tags": [*QUERY_TAGS]}}
-            ),
+            "CDK_CONTEXT_JSON": json.dumps({"imaging": configuration}),
             "RECORD_CALLS": str(self.recorded_calls),
             "FAILURE_SWITCH": "1",  # POST {fhir}/_fail?n=&status= makes the FHIR server fail
             **settings,

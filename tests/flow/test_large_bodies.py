@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from imaging.model.identifiers import InstanceKey
-from tests.flow.client import BOUNDARY, eventually, instances_of, new_study
+from tests.flow.client import BOUNDARY, eventually, new_study
 from tests.instances import part10_instance
 
 MULTIPART = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'}
@@ -58,18 +58,6 @@ def test_a_study_larger_than_a_function_answers_comes_out_in_one_body(client):
     boundary = answer.headers["content-type"].rpartition("boundary=")[2].encode()
     received = [part.partition(b"\r\n\r\n")[2][:-2] for part in answer.content.split(b"--" + boundary)[1:-1]]
     assert sorted(received) == sorted(parts)
-
-
-def test_thousands_of_parts_go_in_at_once(client):
-    keys = new_study(instances=1_500)
-    answer = client.http.post(
-        f"{client.system.dicomweb()}/studies",
-        headers=MULTIPART,
-        content=in_pieces(body_of(instances_of(keys))),
-        timeout=300,
-    )
-    assert (answer.status_code, len(answer.json()["00081199"]["Value"])) == (200, 1_500)
-    assert client.stow(instances_of(keys[:1])).status_code == 200  # and again, by the other way
 
 
 def test_a_part_of_a_large_instance_can_be_asked_for(client):
@@ -131,9 +119,9 @@ def test_senders_of_one_large_instance_at_once_are_all_answered_and_leave_no_upl
     assert [upload for upload in uploads.get("Uploads", []) if upload["Key"] == key.object_key] == []
 
 
-def test_half_a_gigabyte_passes_in_constant_memory(client, tmp_path):
+def test_hundreds_of_megabytes_pass_in_constant_memory(client, tmp_path):
     (key,) = new_study()
-    megabytes = 500
+    megabytes = 350  # more than the process may have
     before = peak_resident_bytes(client)
     stored = send_large(client, key, megabytes)
     assert stored.status_code == 200

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -50,3 +51,13 @@ def test_a_query_tag_that_makes_no_sense_stops_the_process(entry: dict[str, str]
 def test_one_attribute_cannot_be_two_query_tags(entries: tuple[dict[str, str], ...]) -> None:
     with pytest.raises(WrongSetting, match="twice"):
         query_tags(*entries)
+
+
+def test_a_space_says_when_its_studies_are_taken_to_be_complete() -> None:
+    space = {"name": "main", "bucket": "main-bucket", "ae_title": "MAIN"}
+    patient = {**space, "longest_wait_seconds": 0, "finish_on": []}
+    eager = {**space, "name": "eager", "longest_wait_seconds": 90, "finish_on": ["expected-instances"]}
+    spaces = Settings({"SPACES": json.dumps([patient, eager])}).spaces
+    assert (spaces["main"].longest_wait, spaces["main"].finish_on) == (None, frozenset())
+    assert spaces["eager"].longest_wait == timedelta(seconds=90)
+    assert (spaces["eager"].finishes_on_expected, spaces["eager"].finishes_on_release) == (True, False)

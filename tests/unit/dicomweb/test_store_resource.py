@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
+from imaging.model.instance import Arrival
 from imaging.model.links import Links
 from imaging.pipeline.store_instance import StoreInstance
 from imaging.settings import OtherBytes, Space
@@ -323,3 +324,24 @@ def test_asks_for_the_whole_request_again_when_the_store_fails(
     assert post(resource, *contents).response.status == 200
     stored = objects.keys()
     assert [len(objects.versions(object_key)) for object_key in stored] == [1] * 5
+
+
+def test_how_many_instances_the_study_shall_have_travels_with_each_of_them(
+    resource: StoreResource, objects: InMemoryObjects
+) -> None:
+    answer = send(resource, MULTIPART, body(instance_file()), **{"expected-instances": "120"})
+    assert answer.response.status == 200
+    (key,) = objects.keys()
+    arrival = Arrival.of_object_metadata(objects.versions(key)[-1].metadata)
+    assert arrival is not None
+    assert arrival.expected_instances == 120
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1e3", "9999999999"])
+def test_a_number_of_instances_that_is_none_is_refused(
+    resource: StoreResource, objects: InMemoryObjects, number: str
+) -> None:
+    answer = send(resource, MULTIPART, body(instance_file()), **{"expected-instances": number})
+    assert answer.response.status == 400
+    assert "Expected-Instances" in error(answer)
+    assert objects.keys() == []

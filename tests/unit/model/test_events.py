@@ -4,6 +4,7 @@ from importlib.resources import files
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from imaging.model.completion import CompletionReason
 from imaging.model.events import Event, RevisionCounts, instance_changed, study_revised
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action
@@ -20,7 +21,7 @@ def changed(action: Action) -> Event:
 
 
 def revised(counts: RevisionCounts) -> Event:
-    return study_revised(KEY.study, 7, counts, LINKS.revision(KEY.study, 7))
+    return study_revised(KEY.study, 7, counts, CompletionReason.LONGEST_WAIT, LINKS.revision(KEY.study, 7))
 
 
 EVENTS = {
@@ -58,6 +59,7 @@ def test_an_event_of_a_study_has_the_fields_of_the_contract():
         "study": "1.2",
         "href": "https://imaging.example.org/spaces/main/studies/1.2/revisions/7",
         "revision": 7,
+        "reason": "longest-wait",
         "series": 1,
         "instances": 2,
         "additions": 2,
@@ -99,6 +101,6 @@ def test_every_field_is_required(detail_type):
 
 
 def test_what_is_no_uid_is_refused():
-    event = study_revised(StudyKey("main", "../1"), 1, COUNTS, LINKS.space("main"))
+    event = study_revised(StudyKey("main", "../1"), 1, COUNTS, CompletionReason.QUIET, LINKS.space("main"))
     with pytest.raises(ValidationError, match="does not match"):
         validate(event)

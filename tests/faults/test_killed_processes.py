@@ -1,0 +1,33 @@
+"""Processes are killed: before every write, with all done and nothing acknowledged, and again while they recover."""
+
+import pytest
+
+from tests.faults.injected_faults import Fault, Strike
+from tests.faults.struck import Struck
+
+PAIRS = 24
+"""As many as `make test` has time for; tests/long has all."""
+
+_STRIDE = 29  # has no factor in common with how many there are, so that every act and write gets its share
+
+
+@pytest.mark.parametrize("fault", [Fault.KILLED_BEFORE, Fault.KILLED_AT_END], ids=lambda fault: fault.name)
+def test_a_process_killed_anywhere_loses_nothing_and_tells_nothing_wrong(embedded_aws: object, fault: Fault) -> None:
+    struck = Struck()
+    struck.at_every_place(lambda _, place: [Strike(fault, place)])
+    assert struck.times > 30
+
+
+@pytest.mark.parametrize("place", range(4, 13))
+def test_a_feed_may_begin_as_often_as_it_takes(embedded_aws: object, place: int) -> None:
+    struck = Struck()
+    struck.life(lambda _: [Strike(Fault.KILLED_BEFORE, place)], acts=1)
+    assert struck.times == 1
+
+
+def test_a_process_killed_again_while_it_recovers_does_so_neither(embedded_aws: object) -> None:
+    struck = Struck()
+    pairs = struck.pairs()
+    assert len(pairs) > 600
+    struck.by_pairs([pairs[place * _STRIDE % len(pairs)] for place in range(PAIRS)])
+    assert struck.times >= PAIRS * 3 / 4  # some have recovered before their second
