@@ -3,6 +3,7 @@
 import base64
 import functools
 import os
+import re
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -18,6 +19,8 @@ from imaging.errors import nameless
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
+
+_BELOW_THE_STAGE = re.compile("/spaces(/.*)?$", re.DOTALL)
 
 TEXT_UP_TO_BYTES = 1_000_000  # as text a body grows by its escapes, as base64 by a third, whatever it holds
 
@@ -62,9 +65,9 @@ def request_of(event: dict[str, Any]) -> Request:
     """The request in an event of API Gateway's proxy integration; what stands before /spaces is the stage's."""
     parameters = event.get("multiValueQueryStringParameters") or {}
     headers = event.get("multiValueHeaders") or {}
-    _, root, below = event["path"].partition("/spaces/")
+    below = _BELOW_THE_STAGE.search(event["path"])
     return Request(
-        path=root + below,
+        path=below[0] if below else "",
         parameters=[(name, value) for name, values in parameters.items() for value in values],
         headers={name.lower(): ", ".join(values) for name, values in headers.items()},
         method=event["httpMethod"],

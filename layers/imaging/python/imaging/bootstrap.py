@@ -4,6 +4,7 @@ Every function takes the process's environment (`imaging.settings`) and reads
 just what that process uses.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,17 +12,30 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from imaging.aws.bus_subscriber import BusSubscriber
+from imaging.aws.dead_letters import SqsDeadLetters
+from imaging.aws.delivery_queue import DeliveryQueue
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
+from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
+from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
+from imaging.aws.dynamodb_ledger import DynamoDbLedger
+from imaging.aws.dynamodb_marks import DynamoDbMarks
+from imaging.aws.dynamodb_passes import DynamoDbReconcilePasses
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
 from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
+from imaging.aws.dynamodb_survey import DynamoDbManifestSurvey
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.event_bus import EventBridgeBus
+from imaging.aws.finalizer_queue import SqsFinalizerQueue
 from imaging.aws.manifest_stream import read_stream_record
+from imaging.aws.queue_gauge import SqsGauge
+from imaging.aws.queue_subscriber import QueueSubscriber
 from imaging.aws.s3_objects import S3Objects
+from imaging.aws.secret import KeptSecret
 from imaging.aws.study_timer import StepFunctionsTimer
 from imaging.aws.work_queue import WorkQueue
 from imaging.dicomweb.cross_origin import CrossOrigin
@@ -29,16 +43,34 @@ from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import MAX_BODY_BYTES
 from imaging.dicomweb.read_resources import ReadResources
 from imaging.dicomweb.store_resource import StoreResource
+from imaging.distribution.deliver import Deliver
+from imaging.distribution.deliver_instance import DeliverInstance, sending, telling
+from imaging.distribution.deliver_study import DeliverStudy
+from imaging.distribution.entries import Entries
+from imaging.distribution.hint import set_aside
+from imaging.distribution.replay import Manifest, Replay
+from imaging.distribution.study_work import ReadStudyWork
+from imaging.distribution.tell_revisions import RevisionFilter, TellRevisions
+from imaging.distribution.work_off import WorkOff
+from imaging.errors import Rejected, RejectReason
+from imaging.model.binding import Binding, Occasion, TargetKind, binding_of, bindings_of
+from imaging.model.completion import Completions
+from imaging.model.identifiers import InstanceKey
 from imaging.model.links import Links
+from imaging.model.queues import Queue, QueueKind, queues_of
 from imaging.model.study import Study
 from imaging.pipeline.announce_change import AnnounceChange
 from imaging.pipeline.back_fill import BackFill, Stores, Warn
 from imaging.pipeline.compare_study import CompareStudy
 from imaging.pipeline.delete_instances import DeleteInstances
 from imaging.pipeline.finalize_study import FinalizeStudy
+from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.large_deletion import LargeDeletions
+from imaging.pipeline.orphans import Orphans
 from imaging.pipeline.reconcile import Reconcile
+from imaging.pipeline.reconcile_study import ReconcileStudy
+from imaging.pipeline.redrive_letters import RedriveLetters
 from imaging.pipeline.restore_study import RestoreStudy
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
@@ -46,29 +78,46 @@ from imaging.pipeline.store_drop import StoreDrop
 from imaging.pipeline.store_instance import StoreInstance
 from imaging.pipeline.sweep import Sweep
 from imaging.pixels.worker_pool import WorkerPool
-from imaging.ports.manifest import CommittedRevision, UnannouncedChange
+from imaging.ports.delivery import InstanceTarget, NoticeTarget
+from imaging.ports.manifest import CommittedRevision
+from imaging.ports.marks import Marks
 from imaging.reading.encode_instances import EncodeInstances
+from imaging.reading.explain_arrival import ExplainArrival
+from imaging.reading.explain_delivery import ExplainDelivery
+from imaging.reading.explain_letters import ExplainLetters
+from imaging.reading.explain_study import ExplainStudy
 from imaging.reading.instance_header import InstanceHeaders
 from imaging.reading.instance_pixels import InstancePixels
+from imaging.reading.list_revisions import ListRevisions
+from imaging.reading.quarantine import ReadQuarantine
 from imaging.reading.read_ahead import ReadAhead
+from imaging.reading.read_deliveries import ReadDeliveries
+from imaging.reading.read_errors import ReadErrors
+from imaging.reading.read_feed import ReadFeed
 from imaging.reading.read_history import ReadHistory
+from imaging.reading.read_spaces import ReadSpaces
+from imaging.reading.read_status import ReadStatus
 from imaging.reading.render_image import RenderImage
 from imaging.reading.retrieve_bulk_data import RetrieveBulkData
 from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
 from imaging.reading.search_catalogue import SearchCatalogue
-from imaging.reading.status import ReadStatus
 from imaging.reading.transcode_instance import TranscodeInstance
 from imaging.settings import Settings
 
 if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
     from imaging.pipeline.publish_study import PublishStudy
 
 Environment = Mapping[str, str]
 
+# A target that is down may be so for a day: 100 tries, the queue's number, take more than that.
+FIRST_DELIVERY_WAIT_SECONDS = 10
+LONGEST_DELIVERY_WAIT_SECONDS = 1800
+
 STORE_TIME_LIMIT = timedelta(seconds=22)  # of the 28 that the function has
-MAX_DROPPED_OBJECT_BYTES = 1024**3  # twice that, and the interpreter, fit the function's memory
 
 
 @dataclass(frozen=True)
@@ -77,6 +126,15 @@ class Publishing:
 
     publish: "PublishStudy"
     put_off: Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Delivering:
+    """What a binding delivers, and the queue that tells it to."""
+
+    binding: Binding
+    work_off: WorkOff
+    queue: WorkQueue
 
 
 def now() -> datetime:
@@ -114,7 +172,7 @@ class Announcing:
     """Stage 4, and how a stream record is read."""
 
     announce: AnnounceChange
-    read: Callable[[dict[str, Any] | None, dict[str, Any] | None], UnannouncedChange | CommittedRevision | Study | None]
+    read: Callable[[dict[str, Any] | None, dict[str, Any] | None], InstanceKey | CommittedRevision | Study | None]
 
 
 def _table(settings: Settings) -> ManifestTable:
@@ -146,13 +204,16 @@ def _restoration(settings: Settings) -> DynamoDbStudyRestoration:
 
 
 def _announcer(settings: Settings) -> AnnounceChange:
+    objects = S3Objects(settings.spaces)
     return AnnounceChange(
+        DynamoDbChangeFeed(_table(settings), objects),
         EventBridgeBus(settings["EVENT_BUS"]),
         _timer(settings),
         _pending(settings),
-        RevisionArchive(S3Objects(settings.spaces)),
+        RevisionArchive(objects),
         _links(settings),
         quiet=settings.quiet,
+        spaces=settings.spaces,
         clock=now,
     )
 
@@ -165,6 +226,14 @@ def store_instance(environment: Environment) -> StoreInstance:
     """Stage 1, as C-STORE calls it."""
     settings = Settings(environment)
     return StoreInstance(S3Objects(settings.spaces), settings.spaces, now)
+
+
+def hint_release(environment: Environment) -> HintRelease | None:
+    """What tells the finalizer of released associations; None where no space asks for it."""
+    settings = Settings(environment)
+    if not any(space.finishes_on_release for space in settings.spaces.values()):
+        return None
+    return HintRelease(SqsFinalizerQueue(settings["FINALIZE_QUEUE_URL"]), settings.spaces, now)
 
 
 def store_resource(environment: Environment) -> StoreResource:
@@ -180,9 +249,7 @@ def _storing(environment: Environment, time_limit: timedelta | None) -> StoreRes
 def store_drop(environment: Environment) -> Dropping:
     """Stage 1, behind ``incoming/``."""
     settings = Settings(environment)
-    store = StoreDrop(
-        S3Objects(settings.spaces), store_instance(environment), max_object_bytes=MAX_DROPPED_OBJECT_BYTES
-    )
+    store = StoreDrop(S3Objects(settings.spaces), store_instance(environment))
     return Dropping(store, _space_of_bucket(settings))
 
 
@@ -209,10 +276,16 @@ def finalize_study(environment: Environment) -> FinalizeStudy:
         SeriesMetadata(objects, fence),
         _timer(settings),
         quiet=settings.quiet,
+        spaces=settings.spaces,
         clock=now,
         new_claim=lambda: uuid4().hex,
         query_tags=settings.query_tags,
     )
+
+
+def put_off_hint(environment: Environment) -> Callable[[str, int], None]:
+    """How stage 3 puts off a hint that comes before what it speaks of."""
+    return WorkQueue(Settings(environment)["FINALIZE_QUEUE_URL"]).put_off
 
 
 def announce_change(environment: Environment) -> Announcing:
@@ -254,7 +327,7 @@ def cross_origin(environment: Environment) -> CrossOrigin:
 
 def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
-    read_ahead = ReadAhead()
+    read_ahead, source = ReadAhead(), DynamoDbFeedSource(_table(settings))
     worker = _pixel_worker(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
     headers, pixels = InstanceHeaders(objects), InstancePixels(objects, read_ahead)
     retrieve = RetrieveInstances(catalogue, objects, objects, read_ahead)
@@ -269,9 +342,18 @@ def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
         bulk_data=RetrieveBulkData(objects, headers, pixels, read_ahead),
         frames=RetrieveFrames(pixels, worker),
         render=RenderImage(catalogue, pixels, headers, worker),
-        history=ReadHistory(catalogue, RevisionArchive(objects)),
+        history=ReadHistory(catalogue, RevisionArchive(objects), catalogue, objects),
+        feed=ReadFeed(source, catalogue, objects),
+        all_spaces=ReadSpaces(settings.spaces, source, _pending(settings)),
+        deliveries=ReadDeliveries(DynamoDbLedger(_table(settings)), catalogue),
         max_body_bytes=max_body_bytes,
     )
+
+
+@cache
+def _read_ahead() -> ReadAhead:
+    """One for the process: its memory has a bound however many threads deliver at once."""
+    return ReadAhead()
 
 
 @cache
@@ -298,8 +380,14 @@ def sweep(environment: Environment) -> Sweep:
         DynamoDbStudyFence(_table(settings)),
         _announcer(settings),
         quiet=settings.quiet,
+        spaces=settings.spaces,
         clock=now,
     )
+
+
+def marks(environment: Environment) -> Marks:
+    """The marks of work left, for the sweeper's metrics."""
+    return DynamoDbMarks(_table(Settings(environment)))
 
 
 def back_fill(environment: Environment, warn: Warn) -> BackFill:
@@ -317,22 +405,23 @@ def back_fill(environment: Environment, warn: Warn) -> BackFill:
     )
 
 
-def reconcile(environment: Environment) -> Reconcile:
-    """Bucket against manifest, for the operators' command."""
+def reconcile(environment: Environment, warn: Warn) -> Reconcile:
+    """Bucket against manifest, by schedule and for the operators' command."""
     settings = Settings(environment)
     objects, table = S3Objects(settings.spaces), _table(settings)
-    fence, restoration = DynamoDbStudyFence(table), _restoration(settings)
-    restore = RestoreStudy(objects, RevisionArchive(objects), fence, restoration, settings.query_tags)
-    return Reconcile(
-        objects,
-        fence,
-        restoration,
+    archive, fence = RevisionArchive(objects), DynamoDbStudyFence(table)
+    survey = DynamoDbManifestSurvey(table)
+    orphans = Orphans(objects, objects, archive, fence, now)
+    study = ReconcileStudy(
+        survey,
         _indexer(settings),
-        restore,
+        RestoreStudy(objects, archive, _restoration(settings), settings.query_tags),
+        orphans,
         LargeDeletions(objects),
         DynamoDbStudyDeletions(table),
         now,
     )
+    return Reconcile(objects, archive, survey, DynamoDbReconcilePasses(table), study, orphans, now, warn)
 
 
 def status(environment: Environment) -> ReadStatus:
@@ -341,9 +430,172 @@ def status(environment: Environment) -> ReadStatus:
     table = _table(settings)
     return ReadStatus(
         list(settings.spaces),
-        DynamoDbStudyFence(table),
-        _restoration(settings),
-        _pending(settings),
+        DynamoDbFeedSource(table),
+        DynamoDbMarks(table),
+        SqsGauge(),
+        DynamoDbLedger(table),
+        DynamoDbReconcilePasses(table),
         DynamoDbTagRegisters(table),
-        now,
+        queues=_queues(settings),
+        completions=Completions(settings.quiet, settings.spaces),
+        clock=now,
     )
+
+
+def errors(environment: Environment) -> ReadErrors:
+    """What needs a human, for the operators' command."""
+    settings = Settings(environment)
+    objects = S3Objects(settings.spaces)
+    return ReadErrors(
+        list(settings.spaces),
+        SqsGauge(),
+        SqsDeadLetters(),
+        DynamoDbMarks(_table(settings)),
+        ReadQuarantine(objects, objects),
+        DynamoDbLedger(_table(settings)),
+        queues=_queues(settings),
+        clock=now,
+    )
+
+
+def explain(environment: Environment) -> ExplainLetters:
+    """What dead letters are, for the operators' command."""
+    settings = Settings(environment)
+    table = _table(settings)
+    return ExplainLetters(
+        SqsDeadLetters(),
+        ExplainArrival(S3Objects(settings.spaces), _index(settings), _space_of_bucket(settings)),
+        ExplainStudy(DynamoDbStudyFence(table), DynamoDbMarks(table)),
+        ExplainDelivery(DynamoDbLedger(table)),
+    )
+
+
+def redrive(environment: Environment) -> RedriveLetters:
+    """Another try for dead letters, for the operators' command."""
+    return RedriveLetters(SqsDeadLetters(), DynamoDbMarks(_table(Settings(environment))))
+
+
+def queues(environment: Environment) -> dict[str, Queue]:
+    """The deployment's queues of work by name, for the operators' command."""
+    return {queue.name: queue for queue in _queues(Settings(environment))}
+
+
+def list_revisions(environment: Environment) -> ListRevisions:
+    """A study's history, for the operators' command."""
+    settings = Settings(environment)
+    archive = RevisionArchive(S3Objects(settings.spaces))
+    return ListRevisions(DynamoDbCatalogue(_table(settings)), archive, tuple(settings.spaces))
+
+
+def _queues(settings: Settings) -> tuple[Queue, ...]:
+    return queues_of(settings.get("QUEUES", "[]"))
+
+
+def delivering(environment: Environment) -> Delivering:
+    """One binding, `BINDING`, and its queue."""
+    settings = Settings(environment)
+    binding = binding_of(json.loads(settings["BINDING"]))
+    dead_letters = DeliveryQueue(settings["DEAD_LETTER_QUEUE_URL"])
+    queue = WorkQueue(
+        settings["QUEUE_URL"],
+        first_wait_seconds=FIRST_DELIVERY_WAIT_SECONDS,
+        longest_wait_seconds=LONGEST_DELIVERY_WAIT_SECONDS,
+    )
+    work_off = WorkOff(
+        _deliver(settings, binding),
+        queue,
+        lambda message, reason: dead_letters.send_with_reason(set_aside(message, reason, now()), reason),
+    )
+    return Delivering(binding, work_off, queue)
+
+
+def replay(environment: Environment, binding_name: str, *, again: bool = False) -> Replay:
+    """Deliveries of one of `BINDINGS` once more, for the operators' command.
+
+    Parameters
+    ----------
+    again
+        Whether what was delivered before now is delivered again.
+
+    Raises
+    ------
+    Rejected
+        `NO_SUCH_RESOURCE` if there is no such binding.
+    """
+    settings = Settings(environment)
+    bindings = {binding.name: binding for binding in bindings_of(settings.get("BINDINGS", "[]"))}
+    if binding_name not in bindings:
+        names = ", ".join(sorted(bindings)) or "none"
+        raise Rejected(RejectReason.NO_SUCH_RESOURCE, f"There is no such binding; the deployment has: {names}.")
+    table = _table(settings)
+    urls = {queue.name: queue.queue_url for queue in _queues(settings) if queue.kind is QueueKind.DELIVER}
+    manifest = Manifest(
+        DynamoDbStudyFence(table), DynamoDbCatalogue(table), DynamoDbFeedSource(table), S3Objects(settings.spaces)
+    )
+    return Replay(
+        bindings[binding_name],
+        manifest,
+        DeliveryQueue(urls[binding_name]),
+        _links(settings),
+        again_since=now() if again else None,
+    )
+
+
+def _deliver(settings: Settings, binding: Binding) -> Deliver:
+    table = _table(settings)
+    catalogue, fence = DynamoDbCatalogue(table), DynamoDbStudyFence(table)
+    revisions = RevisionArchive(S3Objects(settings.spaces))
+    entries = Entries(binding.name, DynamoDbLedger(table), now, lambda: uuid4().hex)
+    if binding.on is Occasion.INSTANCE:
+        if binding.kind.takes_images:
+            act = sending(_instance_target(settings, binding))
+        else:
+            act = telling(_notice_target(binding), _links(settings))
+        return Deliver(binding, of_instance=DeliverInstance(binding, _index(settings), catalogue, entries, act))
+    if binding.kind.takes_images:
+        read_work = ReadStudyWork(binding.filter, catalogue, revisions, catalogue)
+        return Deliver(binding, of_study=DeliverStudy(read_work, entries, _instance_target(settings, binding)))
+    does_fit = RevisionFilter(binding.filter, fence, revisions)
+    return Deliver(binding, of_study=TellRevisions(fence, does_fit, entries, _notice_target(binding), _links(settings)))
+
+
+def _notice_target(binding: Binding) -> NoticeTarget:
+    target = binding.target
+    if binding.kind is TargetKind.QUEUE:
+        return QueueSubscriber(target["queue_arn"])
+    if binding.kind is TargetKind.EVENT_BUS:
+        return BusSubscriber(target["event_bus_arn"])
+    from imaging.targets.webhook import Webhook  # noqa: PLC0415 - slow to import, and few processes need it
+
+    return Webhook(target["webhook"], KeptSecret(target["signing_secret_arn"]), now)
+
+
+def _instance_target(settings: Settings, binding: Binding) -> InstanceTarget:
+    objects, target = S3Objects(settings.spaces), binding.target
+    stream = RetrieveInstances(DynamoDbCatalogue(_table(settings)), objects, objects, _read_ahead()).stream
+    if binding.kind is TargetKind.SPACE:
+        from imaging.targets.space_copy import SpaceCopy  # noqa: PLC0415 - as below
+
+        store = StoreInstance(objects, settings.spaces, now)
+        return SpaceCopy(store, objects, _read_ahead(), target["space"])
+    if binding.kind is TargetKind.DIMSE:
+        from imaging.dimse.requested_association import Node  # noqa: PLC0415 - pynetdicom is slow to import
+        from imaging.dimse.send_instances import DimseTarget  # noqa: PLC0415
+
+        return DimseTarget(Node(**target["dimse"]), stream)
+    from imaging.targets.dicomweb import DicomWebTarget, studies_address  # noqa: PLC0415 - slow to import
+    from imaging.targets.http_endpoint import HttpEndpoint  # noqa: PLC0415
+
+    address = studies_address(target["dicomweb"])
+    return DicomWebTarget(HttpEndpoint(address, "dicomweb", _authorization(target)), stream)
+
+
+def _authorization(target: Mapping[str, Any]) -> "AuthBase | None":
+    from imaging.aws.request_authorization import BearerToken, StreamSignature  # noqa: PLC0415 - slow to import
+
+    match target.get("authorization", "none"):
+        case "bearer":
+            return BearerToken(KeptSecret(target["token_secret_arn"]))
+        case "sigv4":
+            return StreamSignature(target["sigv4_service"], target.get("sigv4_region", ""))
+    return None

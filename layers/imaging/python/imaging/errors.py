@@ -64,7 +64,19 @@ class Rejected(ImagingError):
 
 
 class Unavailable(ImagingError):
-    """Something we depend on did not answer, or lost a race; try again later."""
+    """Something we depend on did not answer, or lost a race; try again later.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    wait_seconds
+        How long it asked to be left alone; 0 if it did not say.
+    """
+
+    def __init__(self, message: str, *, wait_seconds: float = 0) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
 
 
 def nameless(failure: BaseException) -> dict[str, str | int | None]:

@@ -20,7 +20,7 @@ from imaging.dicom.deflated import InflatedSource
 from imaging.dicom.uid import check_uid
 from imaging.errors import Rejected, RejectReason
 
-__all__ = ["ByteSource", "BytesSource", "Header", "read_header"]
+__all__ = ["ByteSource", "BytesSource", "Header", "data_set_offset", "read_header"]
 
 PREAMBLE_BYTES = 128
 PREFIX = b"DICM"
@@ -117,15 +117,33 @@ def read_header(source: ByteSource, *, keep_sequences: bool = True) -> Header:
 
 def open_instance(source: ByteSource, *, keep_sequences: bool = True) -> OpenInstance:
     """Read the header as `read_header` does, and stop where it ends."""
+    reader = _behind_prefix(source)
+    file_meta = _read_file_meta_information(reader)
+    with _naming(file_meta, MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID):
+        return _read_data_set(source, reader, file_meta, keep_sequences)
+
+
+def data_set_offset(source: ByteSource) -> int:
+    """Where the data set of a file begins: its first byte after the File Meta Information.
+
+    Raises
+    ------
+    Rejected
+        `NOT_DICOM` if the prefix is absent; `TRUNCATED`.
+    """
+    reader = _behind_prefix(source)
+    _read_file_meta_information(reader)
+    return reader.tell()
+
+
+def _behind_prefix(source: ByteSource) -> RangeReader:
     reader = RangeReader(source)
     if reader.peek(PREAMBLE_BYTES + len(PREFIX))[PREAMBLE_BYTES:] != PREFIX:
         raise Rejected(
             RejectReason.NOT_DICOM, "This is not a DICOM file: after a preamble of 128 bytes it must have DICM."
         )
     reader.seek(PREAMBLE_BYTES + len(PREFIX))
-    file_meta = _read_file_meta_information(reader)
-    with _naming(file_meta, MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID):
-        return _read_data_set(source, reader, file_meta, keep_sequences)
+    return reader
 
 
 def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, keep_sequences: bool) -> OpenInstance:

@@ -93,6 +93,7 @@ _SERIES = Resource(
     [_instances("Series"), _delete("Series")],
     [*_of_any_level("Series"), Resource("instances", [_search("SearchForStudySeriesInstances")], [_INSTANCE])],
 )
+_REVISION = Resource("{Revision}", [_get("RetrieveStudyRevision", Offer(JSON), Offer(DICOM, is_multipart=True))])
 _STUDY = Resource(
     "{StudyInstance}",
     [_instances("Study"), _store("StoreStudyInstances"), _delete("Study")],
@@ -100,7 +101,7 @@ _STUDY = Resource(
         *_of_any_level("Study"),
         Resource("series", [_search("SearchForStudySeries")], [_SERIES]),
         Resource("instances", [_search("SearchForStudyInstances")]),
-        Resource("revisions", [_get("RetrieveStudyHistory", Offer(JSON))]),
+        Resource("revisions", [_get("RetrieveStudyHistory", Offer(JSON))], [_REVISION]),
     ],
 )
 RESOURCES = (

@@ -16,9 +16,9 @@ ANY_ORIGIN = "*"
 _METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 # What DICOMweb clients and SigV4 signers send; Authorization must be named, a wildcard does not stand for it.
 _REQUEST_HEADERS = (
-    "Accept, Accept-Charset, Authorization, Content-Location, Content-Type, If-Match, If-Modified-Since, "
-    "If-None-Match, If-Range, If-Unmodified-Since, Range, X-Amz-Content-Sha256, X-Amz-Date, X-Amz-Security-Token, "
-    "X-Amz-User-Agent, X-Requested-With"
+    "Accept, Accept-Charset, Authorization, Content-Location, Content-Type, Expected-Instances, If-Match, "
+    "If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, X-Amz-Content-Sha256, X-Amz-Date, "
+    "X-Amz-Security-Token, X-Amz-User-Agent, X-Requested-With"
 )
 _RESPONSE_HEADERS = (
     "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, "

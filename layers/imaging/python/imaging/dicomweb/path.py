@@ -14,8 +14,12 @@ Names: TypeAlias = Mapping[str, str]
 """``space``, and as far as the path goes ``study``, ``series``, ``instance``, ``number``."""
 
 STUDY = "studies/(?P<study>[^/]+)"
-SERIES = f"{STUDY}/series/(?P<series>[^/]+)"
-INSTANCE = f"{SERIES}/instances/(?P<instance>[^/]+)"
+_BELOW_STUDY = "/series/(?P<series>[^/]+)"
+_BELOW_SERIES = "/instances/(?P<instance>[^/]+)"
+SERIES = f"{STUDY}{_BELOW_STUDY}"
+INSTANCE = f"{SERIES}{_BELOW_SERIES}"
+LEVELS = ("", _BELOW_STUDY, f"{_BELOW_STUDY}{_BELOW_SERIES}")
+"""What a retrieve names, as it stands behind the study."""
 
 
 def target_of(names: Names) -> Target:
