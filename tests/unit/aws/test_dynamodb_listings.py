@@ -137,12 +137,12 @@ def test_only_what_differs_is_written(archive: Archive) -> None:
         archive.store("1", "1.1", "1.1.2")
         archive.store("1", "1.2", "1.2.1", Modality="MR")
         archive.finalize("1")
-    # instance, series, study, and once for each modality and name; the finalizer's two series and their claim
-    assert written == [5, 3, 4, 3, 2]
+    # instance, series, study, and once for each modality and name; the finalizer's claim, its two series under it, and the end
+    assert written == [5, 3, 4, 1, 3, 2]
     with transactions() as written:
         archive.store("1", "1.1", "1.1.1", PatientComments="other bytes")
         archive.finalize("1")
-    assert written == [3, 3, 2]
+    assert written == [3, 1, 3, 2]
 
 
 def test_a_study_of_more_modalities_than_a_transaction_has_room_for_is_listed_all_the_same(archive: Archive) -> None:

@@ -44,6 +44,8 @@ def finalizer(monkeypatch: pytest.MonkeyPatch) -> FakeFinalizer:
     from functions.finalize_study import handler  # noqa: PLC0415 - Powertools reads its settings at import
 
     fake = FakeFinalizer()
+    monkeypatch.setattr(handler.metrics.provider, "namespace", "ImagingIngestion")
+    monkeypatch.setattr(handler.metrics.provider, "service", "finalize_study")
     monkeypatch.setattr(handler, "finalize_study", lambda: fake)
     monkeypatch.setattr(handler, "put_off", lambda: fake.put_off)
     return fake

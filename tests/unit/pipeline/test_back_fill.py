@@ -255,7 +255,7 @@ class TestOneWalk:
         archive.index_all([archive.key("1", "1.1", "1.1.1")])
         study = archive.fence.read_study(StudyKey(archive.space, "1"))
         assert study is not None
-        assert archive.fence.claim(study, "claim")
+        assert archive.fence.claim(study, "claim", archive.clock())
         assert archive.back_fill().left == ("1",)
         archive.finalizer()(study.key)
         assert not archive.back_fill().pending
@@ -300,7 +300,7 @@ class TestOneWalk:
         archive.index_all([archive.key("1", "1.1", "1.1.1")])
         study = archive.fence.read_study(StudyKey(archive.space, "1"))
         assert study is not None
-        assert archive.fence.claim(study, "claim")
+        assert archive.fence.claim(study, "claim", archive.clock())
         archive.fence = fence = CountedReads(archive.table)
         assert archive.back_fill().left == ("1",)
         assert archive.back_fill().left == ("1",)
@@ -351,7 +351,7 @@ class TestOneWalk:
         archive.index_all([archive.key("1", "1.1", "1.1.1")])
         study = archive.fence.read_study(StudyKey(archive.space, "1"))
         assert study is not None
-        assert archive.fence.claim(study, "slow")
+        assert archive.fence.claim(study, "slow", archive.clock())
         read_before = archive.fence.read_series(study.key)
         archive.finalizer()(study.key)
         archive.back_fill()
