@@ -10,7 +10,10 @@ from infra.binding_target_config import BindingTargetConfiguration
 from infra.query_tag_config import QueryTagConfiguration
 from infra.section import ConfigurationError, Section
 
-_MOST = 50
+MOST = 40
+"""A stack may have 500 resources (CloudFormation's quota): 12 of each binding, and a few of them all."""
+_MOST_TO_NODES = 16
+"""Associations at a time of all bindings that lead to DIMSE nodes: one task of 4 GiB has them all."""
 _MOST_CHARACTERS = 1800
 """Of a binding as JSON: all variables of a function's environment have 4 KB together."""
 
@@ -27,8 +30,6 @@ class BindingConfiguration:
         ``instance`` or ``study``: what sets a delivery off.
     concurrency
         How many deliveries are under way at a time.
-    ordered
-        Whether those of one study go one at a time.
     """
 
     name: str
@@ -36,7 +37,6 @@ class BindingConfiguration:
     filter: BindingFilterConfiguration
     target: BindingTargetConfiguration
     concurrency: int
-    ordered: bool
 
     @classmethod
     def of(
@@ -65,7 +65,6 @@ class BindingConfiguration:
             target=target,
             # Lambda takes no less than two of an event source; a DIMSE node may bear one association only.
             concurrency=section.number("concurrency", 2, least=1 if target.kind == "dimse" else 2, most=100),
-            ordered=section.flag("ordered", default=False),
         )
         if target.kind == "space" and target.settings["space"] in found.filter.spaces:
             raise ConfigurationError(
@@ -87,7 +86,6 @@ class BindingConfiguration:
             "filter": self.filter.patterns,
             "target": self.target.settings,
             "concurrency": self.concurrency,
-            "ordered": self.ordered,
         }
 
     @property
@@ -97,10 +95,10 @@ class BindingConfiguration:
 
     @property
     def detail_types(self) -> tuple[str, ...]:
-        """Which events set a delivery off; a deletion sends nobody an image."""
+        """Which events set a delivery off; a deletion sends nobody an image, but closes what could not be sent."""
         if self.on == "instance":
-            return ("Instance Stored",) if self.target.takes_images else ("Instance Stored", "Instance Deleted")
-        return ("Study Revised",) if self.target.takes_images else ("Study Revised", "Study Deleted")
+            return ("Instance Stored", "Instance Deleted")
+        return ("Study Revised", "Study Deleted")
 
 
 def bindings(
@@ -108,14 +106,19 @@ def bindings(
 ) -> tuple[BindingConfiguration, ...]:
     """Read ``imaging.bindings``."""
     path = "imaging.bindings"
-    if not isinstance(values, list) or len(values) > _MOST:
-        raise ConfigurationError(f"{path} must be a list of at most {_MOST} bindings.")
+    if not isinstance(values, list) or len(values) > MOST:
+        raise ConfigurationError(f"{path} must be a list of at most {MOST} bindings.")
     found = tuple(
         BindingConfiguration.of(f"{path}[{number}]", entry, spaces=spaces, query_tags=query_tags, region=region)
         for number, entry in enumerate(values)
     )
     if len({each.name for each in found}) < len(found):
         raise ConfigurationError(f"{path} must have each name only once.")
+    if sum(each.concurrency for each in found if each.target.kind == "dimse") > _MOST_TO_NODES:
+        raise ConfigurationError(
+            f"{path} must have a concurrency of at most {_MOST_TO_NODES} over all that lead to DIMSE nodes, since one "
+            "task delivers to them all."
+        )
     if ring := _ring(found):
         raise ConfigurationError(
             f"{path} must not copy in a ring, since older bytes would chase newer ones round it: {' to '.join(ring)}."

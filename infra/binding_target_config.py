@@ -10,6 +10,7 @@ from infra.section import ConfigurationError, Section
 
 SECRET_ARN = "arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}"
 _SECRET = "the whole ARN of a secret, the six characters at its end included"
+_KEY_ARN = "arn:[^:]+:kms:[^:]+:[0-9]{12}:key/[A-Za-z0-9-]+"
 # Images and notices of them go nowhere in the clear; on this machine nobody listens in.
 _SAFE_ADDRESS = r"(https://[^/\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?)(/[^\s?#]*[^/\s?#])?"
 _SAFE = "an https address without query and without a slash at the end"
@@ -42,6 +43,11 @@ class BindingTargetConfiguration:
     def secret_arn(self) -> str:
         """Of the secret that it needs; empty for none."""
         return str(self.settings.get("token_secret_arn") or self.settings.get("signing_secret_arn") or "")
+
+    @property
+    def kms_key_arn(self) -> str:
+        """Of the key of its own that the secret, or the queue, is encrypted with; empty for none."""
+        return str(self.settings.get("kms_key_arn", ""))
 
     @property
     def host(self) -> str:
@@ -91,6 +97,9 @@ def _dicomweb(section: Section) -> dict[str, Any]:
     settings: dict[str, Any] = {"dicomweb": _address(section, "dicomweb"), "authorization": authorization}
     if authorization == "bearer":
         settings["token_secret_arn"] = section.text("token_secret_arn", pattern=SECRET_ARN, must=_SECRET)
+        settings |= _key(section)
+    elif "kms_key_arn" in section:
+        raise section.error("kms_key_arn", "left out without authorization 'bearer', whose secret it encrypts")
     if authorization == "sigv4":
         settings["sigv4_service"] = section.choice("sigv4_service", "", _SIGV4_SERVICES)
         if "sigv4_region" in section:
@@ -123,6 +132,7 @@ def _webhook(section: Section) -> dict[str, Any]:
     return {
         "webhook": _address(section, "webhook"),
         "signing_secret_arn": section.text("signing_secret_arn", pattern=SECRET_ARN, must=_SECRET),
+        **_key(section),
     }
 
 
@@ -132,7 +142,7 @@ def _queue(section: Section) -> dict[str, Any]:
         pattern=r"arn:[^:]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}",
         must="the ARN of a standard SQS queue",
     )
-    return {"queue_arn": arn}
+    return {"queue_arn": arn, **_key(section)}
 
 
 def _event_bus(section: Section) -> dict[str, Any]:
@@ -142,6 +152,12 @@ def _event_bus(section: Section) -> dict[str, Any]:
         must="the ARN of an EventBridge bus",
     )
     return {"event_bus_arn": arn}
+
+
+def _key(section: Section) -> dict[str, str]:
+    if "kms_key_arn" not in section:
+        return {}
+    return {"kms_key_arn": section.text("kms_key_arn", pattern=_KEY_ARN, must="the ARN of a KMS key, not of an alias")}
 
 
 def _address(section: Section, key: str) -> str:
@@ -156,11 +172,11 @@ def _host(address: str) -> str:
 
 
 _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Section], dict[str, Any]]]] = {
-    "dicomweb": (("authorization", "token_secret_arn", "sigv4_service", "sigv4_region"), _dicomweb),
+    "dicomweb": (("authorization", "token_secret_arn", "kms_key_arn", "sigv4_service", "sigv4_region"), _dicomweb),
     "dimse": ((), _dimse),
     "space": ((), _space),
-    "webhook": (("signing_secret_arn",), _webhook),
-    "queue_arn": ((), _queue),
+    "webhook": (("signing_secret_arn", "kms_key_arn"), _webhook),
+    "queue_arn": (("kms_key_arn",), _queue),
     "event_bus_arn": ((), _event_bus),
 }
 """By the key that names the kind: which keys may go with it, and how they are read."""

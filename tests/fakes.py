@@ -243,7 +243,7 @@ class InMemoryLedger:
             self._told[place] = told
             return True
 
-    def read_deliveries(self, study: StudyKey, *, offset: int, limit: int) -> list[Delivery]:
+    def read_deliveries(self, study: StudyKey, *, after: str, offset: int, limit: int) -> tuple[list[Delivery], str]:
         def order(entry: Delivery) -> tuple[object, ...]:
             subject = entry.subject
             uids = (subject.series_instance_uid, subject.sop_instance_uid) if isinstance(subject, InstanceKey) else ()
@@ -255,4 +255,6 @@ class InMemoryLedger:
                 for entry in self._entries.values()
                 if study == (entry.subject.study if isinstance(entry.subject, InstanceKey) else entry.subject)
             ]
-        return sorted(of_study, key=order)[offset : offset + limit]
+        first = int(after or 0) + offset
+        following = str(first + limit) if len(of_study) > first + limit else ""
+        return sorted(of_study, key=order)[first : first + limit], following

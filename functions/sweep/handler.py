@@ -64,8 +64,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         logger.info("took up what was left", **swept)
     if swept["failed"]:
         logger.warning("some of what was left could not be taken up; it keeps its mark")
-    _gauge()
     _go_on_indexing()
+    _gauge()
     return swept
 
 
@@ -73,14 +73,15 @@ def _gauge() -> None:
     """Count what is waiting, as the dashboard shows it minute by minute."""
     now = bootstrap.now()
     try:
-        tallies = {kind: marks().tally(kind) for kind in PendingKind}
+        open_studies = marks().tally(PendingKind.FINALIZE).count
+        oldest = {name: [marks().oldest(kind) for kind in kinds] for name, kinds in _OLDEST.items()}
     except ImagingError as failure:
         logger.warning("could not count what is waiting", reason=str(failure))
         return
-    metrics.add_metric("OpenStudies", MetricUnit.Count, tallies[PendingKind.FINALIZE].count)
-    for name, kinds in _OLDEST.items():
-        oldest = min(tallies[kind].oldest or now for kind in kinds)
-        metrics.add_metric(name, MetricUnit.Seconds, max(0, (now - oldest).total_seconds()))
+    metrics.add_metric("OpenStudies", MetricUnit.Count, open_studies)
+    for name, since in oldest.items():
+        waiting_since = min((moment for moment in since if moment), default=now)
+        metrics.add_metric(name, MetricUnit.Seconds, max(0, (now - waiting_since).total_seconds()))
 
 
 def _go_on_indexing() -> None:

@@ -9,9 +9,9 @@ from infra.binding_config import BindingConfiguration
 from infra.constructs.alarms import Alarms
 from infra.constructs.work_queue import WorkQueue
 
-WORKER_TIMEOUT = Duration.minutes(10)
-"""One instance of 1 GB, to a target that takes 2 MB a second."""
-_VISIBILITY = Duration.minutes(20)
+WORKER_TIMEOUT = Duration.minutes(15)
+"""The longest there is: one instance of 1 GB, to a target that takes 1.2 MB a second."""
+_VISIBILITY = Duration.minutes(20)  # longer than a claim, which ends half a minute after the function at the latest
 _TRIES = 100
 
 

@@ -58,13 +58,27 @@ def _reach(archive: Archive, target: BindingTargetConfiguration) -> Grants:
                 may.objects(archive, "studies/*/deleting.json", "s3:GetObject", of=[settings["space"]]),
             ]
         case "queue_arn":
-            return [iam.PolicyStatement(sid="Tell", actions=["sqs:SendMessage"], resources=[settings["queue_arn"]])]
+            return [
+                iam.PolicyStatement(sid="Tell", actions=["sqs:SendMessage"], resources=[settings["queue_arn"]]),
+                *_use_key(target, "kms:Decrypt", "kms:GenerateDataKey"),
+            ]
         case "event_bus_arn":
             return [
                 iam.PolicyStatement(sid="Tell", actions=["events:PutEvents"], resources=[settings["event_bus_arn"]])
             ]
     secret = read_secret(target.secret_arn) if target.secret_arn else []
-    return [*secret, *(_sign(archive, target) if settings.get("authorization") == "sigv4" else [])]
+    return [
+        *secret,
+        *_use_key(target, "kms:Decrypt"),
+        *(_sign(archive, target) if settings.get("authorization") == "sigv4" else []),
+    ]
+
+
+def _use_key(target: BindingTargetConfiguration, *actions: str) -> Grants:
+    """Use the key of their own that a secret or a queue is encrypted with; its policy must let us, too."""
+    if not target.kms_key_arn:
+        return []
+    return [iam.PolicyStatement(sid="UseTheirKey", actions=list(actions), resources=[target.kms_key_arn])]
 
 
 def _sign(archive: Archive, target: BindingTargetConfiguration) -> Grants:

@@ -17,8 +17,9 @@ from infra.constructs.grants import Grants
 class DimseDeliveries(Construct):
     """`functions/deliver_dimse` in the network of the DIMSE endpoint, from where nodes are reached.
 
-    A single task: bindings have threads of their own in it, and what it does not
-    come to waits in their queues.
+    A single task: bindings have threads of their own in it, as many as
+    `infra.binding_config` lets them have together, and what it does not come to
+    waits in their queues.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class DimseDeliveries(Construct):
             "deliver_dimse",
             configuration,
             cpu=512,
-            memory_mib=2048,
+            memory_mib=4096,
             port=None,
             grants=grants,
             environment=environment,

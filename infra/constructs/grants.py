@@ -16,8 +16,8 @@ Grants = list[iam.PolicyStatement]
 IMPLIED = {
     "s3:ListBucket": "without it S3 answers a read of a missing key with 403 in place of 404",
     "s3:AbortMultipartUpload": "takes back the parts of an upload that fails, and few do",
-    "kms:Decrypt": "S3 and DynamoDB call it on behalf of the process",
-    "kms:GenerateDataKey": "S3 calls it on behalf of the process",
+    "kms:Decrypt": "S3, DynamoDB, SQS and Secrets Manager call it on behalf of the process",
+    "kms:GenerateDataKey": "S3 and SQS call it on behalf of the process",
     "sqs:ReceiveMessage": "Lambda takes the messages off the queue with the function's role",
     "sqs:DeleteMessage": "as sqs:ReceiveMessage",
     "sqs:GetQueueAttributes": "as sqs:ReceiveMessage",
@@ -186,7 +186,6 @@ def delete_instances(archive: Archive) -> Grants:
             "dynamodb:GetItem",
             "dynamodb:BatchGetItem",
             "dynamodb:Query",
-            "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         ),
@@ -245,7 +244,7 @@ def read_stream(archive: Archive) -> Grants:
 
 def put_aside(queue: sqs.IQueue) -> Grants:
     """Let Lambda send on what the function could not handle."""
-    return [iam.PolicyStatement(sid="PutAside", actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
+    return [iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
 
 
 def hint(queue_arn: str) -> Grants:
@@ -255,14 +254,13 @@ def hint(queue_arn: str) -> Grants:
 
 def put_off(queue: sqs.IQueue) -> Grants:
     """Let a message come back later than the queue would bring it."""
-    return [iam.PolicyStatement(sid="PutOff", actions=["sqs:ChangeMessageVisibility"], resources=[queue.queue_arn])]
+    return [iam.PolicyStatement(actions=["sqs:ChangeMessageVisibility"], resources=[queue.queue_arn])]
 
 
 def work_off(queue: sqs.IQueue) -> Grants:
     """Let Lambda take messages off a queue with the function's role."""
     return [
         iam.PolicyStatement(
-            sid="WorkOff",
             actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
             resources=[queue.queue_arn],
         )

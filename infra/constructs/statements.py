@@ -1,4 +1,8 @@
-"""The statements that grants are made of, and the reasons for what is wide in them."""
+"""The statements that grants are made of, and the reasons for what is wide in them.
+
+What one role is granted several times, on different resources, has no Sid: a
+policy may have each only once.
+"""
 
 from collections.abc import Collection
 
@@ -37,11 +41,7 @@ def objects(
 
 def missing_keys(archive: Archive, *, of: Collection[str] | None = None) -> iam.PolicyStatement:
     """Let S3 say that a key is missing, and not that it is forbidden."""
-    return iam.PolicyStatement(
-        sid="TellMissingFromForbidden",
-        actions=["s3:ListBucket"],
-        resources=[space.arn for space in _spaces(archive, of)],
-    )
+    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=[space.arn for space in _spaces(archive, of)])
 
 
 def _spaces(archive: Archive, names: Collection[str] | None) -> list[StorageSpace]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -52,7 +53,8 @@ def put_dead(client: Client, queue: str, body: object) -> None:
 
 
 def notification(client: Client, object_key: str) -> dict[str, Any]:
-    named = {"bucket": {"name": client.bucket("main")}, "object": {"key": object_key}}
+    """As S3 sends it of a bucket with versions; this version is gone."""
+    named = {"bucket": {"name": client.bucket("main")}, "object": {"key": object_key, "versionId": uuid4().hex}}
     return {"Records": [{"eventName": "ObjectCreated:Put", "s3": named}]}
 
 

@@ -9,7 +9,9 @@ from infra.section import ConfigurationError
 SPACES = [{"name": name, "ae_title": name.upper()} for name in ("main", "research", "archive")]
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:theirs"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0123abcd-0123-4567-89ab-0123456789ab"
 BUS = "arn:aws:events:us-east-1:999999999999:event-bus/theirs"
+BEARER = {"dicomweb": "https://p.example.org", "authorization": "bearer"}
 NODE = {"host": "pacs.example.org", "port": 104, "called_ae_title": "PACS", "calling_ae_title": "IMAGING"}
 BINDING = {"name": "to-them", "on": "instance", "target": {"queue_arn": QUEUE}}
 
@@ -35,12 +37,11 @@ def test_a_process_reads_what_was_configured():
         binding(
             on="study",
             filter={"space": "main", "modality": "C?", "calling_ae_title": "CT*", "sop_class_uid": "1.2.840.*"},
-            ordered=True,
         )
     )
 
     [found] = bindings_of(f"[{configured.setting}]")
-    assert (found.name, found.on, found.kind, found.ordered) == ("to-them", Occasion.STUDY, TargetKind.QUEUE, True)
+    assert (found.name, found.on, found.kind) == ("to-them", Occasion.STUDY, TargetKind.QUEUE)
     assert (found.filter.space, found.filter.modality, found.filter.calling_ae_title) == ("main", "C?", "CT*")
     assert binding_of(configured.document) == found
 
@@ -59,11 +60,12 @@ def test_attributes_are_named_by_keyword_or_tag_and_told_by_tag():
     [
         ({"dicomweb": "https://pacs.example.org/dicom-web"}, "dicomweb"),
         ({"dicomweb": "http://127.0.0.1:8042/dicom-web"}, "dicomweb"),
-        ({"dicomweb": "https://p.example.org", "authorization": "bearer", "token_secret_arn": SECRET}, "dicomweb"),
+        ({**BEARER, "token_secret_arn": SECRET, "kms_key_arn": KEY}, "dicomweb"),
         ({"dimse": NODE}, "dimse"),
         ({"space": "archive"}, "space"),
         ({"webhook": "https://hook.example.org/imaging", "signing_secret_arn": SECRET}, "webhook"),
         ({"queue_arn": QUEUE}, "queue_arn"),
+        ({"queue_arn": QUEUE, "kms_key_arn": KEY}, "queue_arn"),
         ({"event_bus_arn": BUS}, "event_bus_arn"),
     ],
 )
@@ -94,14 +96,9 @@ def test_a_pattern_of_spaces_stands_for_those_it_fits():
     assert read(binding())[0].filter.spaces == ("main", "research", "archive")
 
 
-def test_deletions_are_told_and_send_nobody_an_image():
-    def detail_types(on, target):
-        return read(binding(on=on, filter={"space": "main"}, target=target))[0].detail_types
-
-    assert detail_types("instance", {"queue_arn": QUEUE}) == ("Instance Stored", "Instance Deleted")
-    assert detail_types("study", {"event_bus_arn": BUS}) == ("Study Revised", "Study Deleted")
-    assert detail_types("instance", {"space": "research"}) == ("Instance Stored",)
-    assert detail_types("study", {"dimse": NODE}) == ("Study Revised",)
+def test_every_binding_hears_of_what_comes_and_of_what_goes():
+    assert read(binding(on="instance"))[0].detail_types == ("Instance Stored", "Instance Deleted")
+    assert read(binding(on="study"))[0].detail_types == ("Study Revised", "Study Deleted")
 
 
 def test_copies_may_branch_and_meet_but_not_come_back():
@@ -125,6 +122,9 @@ WRONG_TARGETS = [
     ({"ftp": "ftp://example.org"}, "target"),
     ({"queue_arn": QUEUE, "region": "us-east-1"}, "target.region"),
     ({"queue_arn": "their-queue"}, "target.queue_arn"),
+    ({"queue_arn": QUEUE, "kms_key_arn": KEY.replace("key/", "alias/")}, "target.kms_key_arn"),
+    ({"event_bus_arn": BUS, "kms_key_arn": KEY}, "target.kms_key_arn"),
+    ({"dicomweb": "https://p.example.org", "kms_key_arn": KEY}, "target.kms_key_arn"),
     ({"queue_arn": f"{QUEUE}.fifo"}, "target.queue_arn"),
     ({"queue_arn": QUEUE.replace("us-east-1", "us-west-2")}, "target.queue_arn"),
     ({"event_bus_arn": "default"}, "target.event_bus_arn"),
@@ -138,7 +138,7 @@ WRONG_TARGETS = [
     ({"dicomweb": "https://pacs.example.org/x?y=z"}, "target.dicomweb"),
     ({"dicomweb": "https://me:word@pacs.example.org/x"}, "target.dicomweb"),
     ({"dicomweb": "https://p.example.org", "authorization": "basic"}, "target.authorization"),
-    ({"dicomweb": "https://p.example.org", "authorization": "bearer"}, "target.token_secret_arn"),
+    (BEARER, "target.token_secret_arn"),
     ({"dicomweb": "https://p.example.org", "token_secret_arn": SECRET}, "target.token_secret_arn"),
     ({"dicomweb": "https://p.example.org", "authorization": "sigv4"}, "target.sigv4_service"),
     ({"dicomweb": "https://p.example.org", "sigv4_region": "us-east-1"}, "target.sigv4_region"),
@@ -182,7 +182,6 @@ WRONG_FILTERS = [
         ({"on": None}, "on"),
         ({"concurrency": 1}, "concurrency"),
         ({"concurrency": 101}, "concurrency"),
-        ({"ordered": "yes"}, "ordered"),
         ({"filters": {}}, "filters"),
         ({"target": {"space": "research"}}, "filter.space"),
     ],
@@ -202,13 +201,24 @@ def test_names_the_key_that_is_wrong_in_one_sentence(changes, key):
     [
         {"to-them": BINDING},
         [BINDING, BINDING],
-        [{**BINDING, "name": f"b{number}"} for number in range(51)],
+        [{**BINDING, "name": f"b{number}"} for number in range(41)],
         [BINDING, "to-them"],
     ],
 )
 def test_says_of_the_list_what_is_wrong_with_it(bindings):
     with pytest.raises(ConfigurationError, match=r"^imaging\.bindings.* must .*\.$"):
         Configuration.of({"spaces": SPACES, "bindings": bindings}, {})
+
+
+def test_nodes_take_no_more_associations_together_than_one_task_bears():
+    def node(name, concurrency):
+        return binding(name=name, target={"dimse": NODE}, concurrency=concurrency)
+
+    assert len(read(node("a", 10), node("b", 6), binding(name="c", concurrency=100))) == 3
+    with pytest.raises(
+        ConfigurationError, match=r"^imaging\.bindings must .* at most 16 over all .* DIMSE nodes, .*\.$"
+    ):
+        read(node("a", 10), node("b", 7))
 
 
 def test_no_binding_is_larger_than_a_functions_environment_holds():

@@ -6,8 +6,9 @@ import re
 import jsonschema
 import pytest
 
+from infra.binding_config import MOST
 from infra.constructs.event_schemas import SCHEMAS, whole_event
-from tests.infra.bindings import BINDINGS
+from tests.infra.bindings import BINDINGS, KEY
 from tests.infra.synthesised import as_list, flat, of_stack
 
 STACK = "ImagingDistribution"
@@ -76,14 +77,14 @@ def test_a_rule_lets_through_what_the_binding_is_about(full):
         wanted = {"source": ["imaging"], "detail-type": list(detail_types), "detail": {"space": spaces}}
         return json.dumps(wanted, sort_keys=True)
 
-    assert pattern(["main"], "Instance Stored") in patterns
+    assert pattern(["main"], "Instance Stored", "Instance Deleted") in patterns
     assert pattern(["main", "research"], "Study Revised", "Study Deleted") in patterns
 
 
 def test_each_is_worked_off_by_a_process_of_its_own_as_much_at_a_time_as_configured(full):
     mappings = of_stack(STACK, full.properties("AWS::Lambda::EventSourceMapping"))
 
-    assert len(mappings) == len(NAMES) - 1  # without the one to a DIMSE node
+    assert len(mappings) == len(NAMES) - 2  # without those to DIMSE nodes
     queue_id, queue = named(full, "imaging-deliver-to-hook")
     [hook] = [mapping for mapping in mappings if mapping["EventSourceArn"] == {"Fn::GetAtt": [queue_id, "Arn"]}]
     assert hook["ScalingConfig"] == {"MaximumConcurrency": 7}
@@ -112,6 +113,15 @@ def test_a_process_reaches_its_own_target_alone(full):
         assert not reached(full, process, "execute-api:Invoke")
 
 
+def test_a_key_of_theirs_is_used_as_far_as_a_queue_or_a_secret_needs_it(full):
+    def used(binding):
+        return {action for action, resource in actions_of(full, f"deliver-{binding}") if resource == KEY}
+
+    assert used("to-queue") == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert used("to-hook") == {"kms:Decrypt"}
+    assert not used("to-bus")
+
+
 def test_a_copy_reads_the_spaces_it_is_about_and_writes_the_one_it_leads_to(full):
     read = reached(full, "deliver-to-research", "s3:GetObjectVersion")
     [written] = reached(full, "deliver-to-research", "s3:PutObject")
@@ -132,9 +142,40 @@ def test_dimse_nodes_are_reached_from_the_network_of_the_endpoint_by_their_own_p
     assert "PortMappings" not in container
     assert '\\"name\\":\\"to-pacs\\"' in json.dumps(variables["BINDINGS"])
     assert len(service["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"]) == 2
-    assert [(rule["CidrIp"], rule["FromPort"]) for rule in nodes["SecurityGroupEgress"]] == [("192.0.2.7/32", 11112)]
+    assert [(rule["CidrIp"], rule["FromPort"]) for rule in nodes["SecurityGroupEgress"]] == [
+        ("192.0.2.7/32", 11112),
+        ("192.0.2.8/32", 11112),
+    ]
     assert any("sqs" in flat(endpoint["ServiceName"]) for endpoint in endpoints(full))
     assert any(".dynamodb" in flat(endpoint["ServiceName"]) for endpoint in endpoints(full))
+
+
+def test_what_delivers_to_several_nodes_may_work_off_the_queue_of_each(full):
+    queues = {arn_of(named(full, f"imaging-deliver-{binding}")[0]) for binding in ("to-pacs", "to-viewer")}
+    granted = [
+        (action, flat(resource))
+        for policy in of_stack(STACK, full.properties("AWS::IAM::Policy"))
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if policy["PolicyName"].startswith("DimseDeliveriesTaskTaskRole")
+    ]
+
+    assert queues <= {resource for action, resource in granted if action == "sqs:ReceiveMessage"}
+    assert queues <= {resource for action, resource in granted if action == "sqs:ChangeMessageVisibility"}
+
+
+def arn_of(logical_id):
+    return flat({"Fn::GetAtt": [logical_id, "Arn"]})
+
+
+def test_as_many_bindings_as_there_may_be_fit_into_one_stack(full):
+    resources = full.stacks[STACK]["Resources"]
+    of_each = [sum(name.replace("-", "") in resource for resource in resources) for name in NAMES]
+    of_all = len(resources) - sum(of_each)
+
+    assert min(of_each) > 4
+    assert MOST * max(of_each) + of_all <= 500  # CloudFormation's quota
 
 
 def test_the_endpoints_network_pays_for_no_way_to_queues_that_nobody_goes(deployed):

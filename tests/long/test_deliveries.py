@@ -20,10 +20,10 @@ def ledger(embedded_aws: object) -> DynamoDbLedger:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("kind", "on", "ordered"), EVERY_BINDING)
+@pytest.mark.parametrize(("kind", "on"), EVERY_BINDING)
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=stories)
-def test_everything_is_delivered_once_on_real_conditional_writes(ledger, kind, on, ordered, story):
-    world = Deliveries(binding_to(kind, on, name=f"to-{uuid4().hex}", ordered=ordered), ledger)
+def test_everything_is_delivered_once_on_real_conditional_writes(ledger, kind, on, story):
+    world = Deliveries(binding_to(kind, on, name=f"to-{uuid4().hex}"), ledger)
     tell(world, story)
     check_delivered(world, story)

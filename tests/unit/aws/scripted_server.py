@@ -1,7 +1,7 @@
 """An HTTP server that answers as a test says, and remembers what it was asked."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,8 +29,12 @@ class Script:
     ----------
     headers
         Of each answer, beside those that it needs.
+    chunk_bytes
+        Send each answer in chunks of that size, RFC 9112 Section 7.1; 0: whole, with its length.
     cut
         Close the connection in the middle of each answer.
+    fails_at
+        Which requests meet a failure in place of an answer: "status", 500, or "connection", which ends.
     silent
         Give no answer until the script ends.
     """
@@ -39,13 +43,20 @@ class Script:
     answers: list[tuple[int, Any]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    chunk_bytes: int = 0
     cut: bool = False
+    fails_at: Callable[[Request], str | bool] = lambda request: False
     silent: bool = False
     ended: Event = field(default_factory=Event)
 
     def next_answer(self) -> tuple[int, bytes]:
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return status, body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def in_chunks(content: bytes, size_bytes: int) -> bytes:
+    pieces = [content[first : first + size_bytes] for first in range(0, len(content), size_bytes)]
+    return b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in [*pieces, b""])
 
 
 @contextmanager
@@ -61,9 +72,17 @@ def scripted_server() -> Iterator[Script]:
             script.requests.append(Request(self.command, self.path, dict(self.headers), body))
             if script.silent:
                 script.ended.wait()
-            status, answer = script.next_answer()
+            failure = script.fails_at(script.requests[-1])
+            if failure == "connection":
+                self.close_connection = True
+                return
+            status, answer = (500, b"") if failure else script.next_answer()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
+            if script.chunk_bytes:
+                self.send_header("Transfer-Encoding", "chunked")
+                answer = in_chunks(answer, script.chunk_bytes)
+            else:
+                self.send_header("Content-Length", str(len(answer)))
             for name, value in script.headers.items():
                 self.send_header(name, value)
             if status // 100 == 3:

@@ -14,8 +14,8 @@ from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.feed_ceiling import CEILING_KEY, FeedCeiling
-from imaging.aws.feed_rows import feed_partition, head_row_key
-from imaging.aws.rows import instance_partitions, study_partition, to_item
+from imaging.aws.feed_rows import feed_partition, feed_row_key, head_row_key
+from imaging.aws.rows import instance_partitions, study_partition, timestamp, to_item
 from imaging.errors import Unavailable
 from imaging.model.feed import SpaceTotals
 from imaging.model.identifiers import StudyKey
@@ -53,7 +53,7 @@ def test_create_update_delete_create_of_one_instance_are_four_rows_and_only_the_
             world.delete(0)
         world.index(0)
     # Nobody has told any of it until now: the feed takes all four at once, and loses none.
-    (batch,) = world.feed().append([world.key(0), world.key(0)], world.clock())
+    (batch,) = world.feed().append([world.key(0), world.key(0)], world.clock)
     assert [change.action.value for change in batch.changes] == ["create", "update", "delete", "create"]
     assert world.states() == [
         (1, ChangeState.REPLACED),
@@ -64,7 +64,7 @@ def test_create_update_delete_create_of_one_instance_are_four_rows_and_only_the_
     world.do(("delete", 0))
     assert world.announce().changes([world.key(0)]) == 1
     assert {state for _, state in world.states()} == {ChangeState.DELETED}
-    assert list(world.feed().append(world.keys, world.clock())) == [], "there is nothing left to tell"
+    assert list(world.feed().append(world.keys, world.clock)) == [], "there is nothing left to tell"
     world.settle()
     check_feed(world)
 
@@ -94,7 +94,7 @@ def test_one_batch_holds_as_many_changes_as_fit_a_transaction_and_leaves_the_res
     for place in (0, 0, 0, 0, 0, 1):
         world.put(place, content=len(world.objects.versions(world.key(place).object_key, world.space)))
         world.index(place)
-    batches = list(world.feed().append([world.key(1), world.key(0)], world.clock()))
+    batches = list(world.feed().append([world.key(1), world.key(0)], world.clock))
     assert [[change.change_number for change in batch.changes] for batch in batches] == [[1, 1, 2], [3, 4, 5]]
     world.settle()
     check_feed(world)
@@ -139,6 +139,38 @@ def test_a_feed_whose_table_was_lost_goes_on_above_all_its_numbers(world, small_
     page = world.reading().page(FeedQuery(world.space, start=START, end=START + timedelta(days=1)))
     assert [row.change.sequence for row in page.rows] == [11]
     check_totals(world)
+
+
+def test_a_table_recovered_as_of_an_earlier_moment_gives_out_no_number_again_and_keeps_its_totals(world, small_blocks):
+    # Given a table of which a new one was made as it stood at number 3, while the feed went on to 6
+    world.do(*(("put", place) for place in range(3)))
+    world.announce().changes(world.keys)
+    earlier = [row for partition in partitions_of(world) for row in of_partition(world.table, partition)]
+    world.do(*(("put", place) for place in range(3, 6)))
+    world.announce().changes(world.keys)
+    world.table = ManifestTable(f"recovered-{uuid4().hex}")
+    create_manifest_table(world.table.name)
+    world.table.put_many(earlier)
+
+    # Then what comes in next has the first number of the next block, and so it goes on.
+    for place, number in [(6, 11), (7, 12)]:
+        world.do(("put", place))
+        assert world.announce().changes([world.key(place)]) == 1
+        assert world.reading().latest(world.space).change.sequence == number
+        check_totals(world)
+    assert FeedCeiling(world.objects).read(world.space) == 15
+
+
+def test_a_batch_bears_the_moment_of_its_own_writer_as_its_mark_and_each_its_own(world, monkeypatch):
+    world.do(("put", 0))
+    world.announce(skew=timedelta(hours=1)).changes([world.key(0)])
+    monkeypatch.setattr(dynamodb_feed, "_INSTANCES_AT_A_TIME", 1)
+    world.do(("put", 1), ("put", 2))
+    before = world.clock()
+    one, other = world.feed().append([world.key(1), world.key(2)], world.clock)
+    rows = [world.table.get(feed_row_key(world.space, batch.last)) for batch in (one, other)]
+    assert rows[0]["time"] == rows[1]["time"] > timestamp(START + timedelta(hours=1)), "that of the feed is ahead"
+    assert timestamp(before) < rows[0]["pending_since"] < rows[1]["pending_since"] < timestamp(world.clock())
 
 
 def test_what_is_told_while_a_reader_goes_from_block_to_block_waits_for_its_next_page(world, small_blocks):
@@ -194,7 +226,7 @@ def test_the_same_data_set_in_a_file_of_another_length_is_no_change_and_counts_i
 
 def test_an_event_is_told_by_the_sweeper_if_who_appended_the_batch_died_before_it(world):
     world.do(("put", 0))
-    (batch,) = world.feed().append([world.key(0)], world.clock())
+    (batch,) = world.feed().append([world.key(0)], world.clock)
     assert world.events == []
     world.settle()
     assert [event.detail["change_number"] for event in world.events] == [batch.changes[0].change_number]
@@ -211,22 +243,25 @@ def test_hundreds_of_instances_are_told_in_transactions_that_dynamodb_takes(tabl
         part10 = part10_instance(key)
         world.objects.put(world.space, key.object_key, part10, stored_metadata(part10, world.clock()))
     assert IndexInstance(world.objects, DynamoDbInstanceIndex(table), world.clock)(keys) == {}
-    sizes = [len(batch.changes) for batch in world.feed().append(keys, world.clock())]
+    sizes = [len(batch.changes) for batch in world.feed().append(keys, world.clock)]
     assert sizes == [95, 95, 60]
     assert [change.key for change in world.told()] == keys
 
 
 def lose_table(world: FeedWorld) -> None:
     """Delete every row of the space, as if the table were new."""
+    for partition in partitions_of(world):
+        for row in list(of_partition(world.table, partition)):
+            client("dynamodb").delete_item(TableName=world.table.name, Key=to_item({"pk": row["pk"], "sk": row["sk"]}))
+
+
+def partitions_of(world: FeedWorld) -> list[str]:
     studies = {StudyKey(world.space, key.study_instance_uid) for key in world.keys}
-    partitions = [
+    return [
         head_row_key(world.space)["pk"],
         *(feed_partition(world.space, number) for number in (1, 6, 11)),
         *(partition for study in studies for partition in (study_partition(study), *instance_partitions(study))),
     ]
-    for partition in partitions:
-        for row in list(of_partition(world.table, partition)):
-            client("dynamodb").delete_item(TableName=world.table.name, Key=to_item({"pk": row["pk"], "sk": row["sk"]}))
 
 
 def of_partition(table: ManifestTable, partition: str) -> Iterator[dict[str, object]]:

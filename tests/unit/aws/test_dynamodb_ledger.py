@@ -97,9 +97,12 @@ def test_deliveries_of_all_bindings_are_listed_page_by_page(ledger, study):
     ]
     for entry in reversed(entries):
         assert ledger.swap(None, entry)
-    assert ledger.read_deliveries(study, offset=0, limit=100) == entries
-    assert ledger.read_deliveries(study, offset=1, limit=2) == entries[1:3]
-    assert ledger.read_deliveries(study, offset=5, limit=2) == []
+    assert ledger.read_deliveries(study, after="", offset=0, limit=5) == (entries, "")
+    first, after = ledger.read_deliveries(study, after="", offset=1, limit=2)
+    assert first == entries[1:3]
+    assert ledger.read_deliveries(study, after=after, offset=0, limit=2) == (entries[3:], "")
+    assert ledger.read_deliveries(study, after=after, offset=1, limit=2) == (entries[4:], "")
+    assert ledger.read_deliveries(study, after="", offset=5, limit=2) == ([], "")
 
 
 def test_refused_deliveries_are_found_until_they_are_made_good(table, study):

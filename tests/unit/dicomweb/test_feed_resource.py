@@ -44,7 +44,7 @@ def twelve_changes(table: ManifestTable) -> Archive:
 
 def tell(archive: Archive, *instances: str) -> None:
     keys = [InstanceKey(archive.space, "1", "1.1", instance) for instance in instances]
-    assert list(DynamoDbChangeFeed(archive.table, archive.objects).append(keys, archive.clock()))
+    assert list(DynamoDbChangeFeed(archive.table, archive.objects).append(keys, archive.clock))
 
 
 def ask(archive: Archive, path: str = "", **parameters: object) -> Response:
@@ -108,10 +108,14 @@ def test_metadata_that_spilled_to_the_bucket_comes_too_and_a_page_ends_before_it
         archive.store("1", "1.1", f"1.1.{number}", ImageComments=comments)
     tell(archive, "1.1.1", "1.1.2", "1.1.3")
     assert all(len(row["metadata"]["00204000"]["Value"][0]) > 20_000 for row in rows(archive, includemetadata="true"))
-    monkeypatch.setattr(read_feed, "MAX_METADATA_BYTES", 50_000)
+    monkeypatch.setattr(read_feed, "MAX_METADATA_BYTES", 60_000)
     response = ask(archive, includemetadata="true")
     assert [row["sequence"] for row in json.loads(response.body)] == [1, 2]
     assert "offset=2" in response.headers["Link"]
+    monkeypatch.setattr(read_feed, "MAX_METADATA_BYTES", 50_000)
+    assert sequences(archive, includemetadata="true") == [1], "the second would not fit any more"
+    monkeypatch.setattr(read_feed, "MAX_METADATA_BYTES", 1_000)
+    assert sequences(archive, includemetadata="true", offset=2) == [3], "one comes, however large it is"
     archive.objects.delete_all(
         archive.space, [key for key in archive.objects.keys(archive.space) if key.endswith(".gz")]
     )
@@ -220,3 +224,13 @@ def test_all_spaces_are_shown_with_what_they_hold_and_what_is_still_coming_in(ar
             "open_studies": 1,
         }
     assert archive.read(Request("/spaces", headers={"accept": "text/html"})).status == 406
+
+
+def test_open_studies_are_counted_up_to_a_bound_and_the_answer_says_so(archive, monkeypatch):
+    for study in ("1", "2", "3"):
+        archive.store(study, f"{study}.1", f"{study}.1.1")
+    for bound, is_exact in ((1_000, True), (1, False)):
+        monkeypatch.setattr("imaging.reading.read_spaces._MOST_OPEN", bound)
+        (entry,) = json.loads(archive.read(Request("/spaces")).body)
+        assert entry.get("open_studies_exact", True) is is_exact
+        assert entry["open_studies"] == 3 if is_exact else entry["open_studies"] <= 1

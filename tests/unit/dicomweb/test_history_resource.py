@@ -190,6 +190,22 @@ def test_pages_of_the_history_follow_each_other(archive):
     assert answered(archive.get("studies/1/revisions", ("offset", "5"))) == []
 
 
+def test_a_history_too_long_for_one_answer_is_read_in_pages_without_reading_the_rest(archive, monkeypatch):
+    monkeypatch.setattr("imaging.reading.read_history.MOST_REVISIONS", 1)
+    response = archive.get("studies/1/revisions")
+    assert response.status == 413
+    assert "limit=" in sentence(response)
+    study = StudyKey(archive.space, "1")
+    assert [one.number for one in archive.catalogue.read_revisions(study, 2, 9)] == [2]
+    assert [one.number for one in archive.catalogue.read_revisions(study, 1, 1)] == [1]
+    asked, read = [], archive.catalogue.read_revisions
+    monkeypatch.setattr(archive.catalogue, "read_revisions", lambda *which: asked.append(which[1:]) or read(*which))
+    (second,) = answered(archive.get("studies/1/revisions", ("offset", "1"), ("limit", "1")))
+    assert second["revision"] == 2
+    assert asked == [(2, 3)]
+    assert answered(archive.get("studies/1/revisions", ("offset", "999999999"))) == []
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
 def test_pages_of_a_revision_make_up_all_of_it(archive, limit):
     whole = answered(archive.get("studies/1/revisions/2"))
@@ -216,9 +232,10 @@ def test_pages_of_a_revision_make_up_all_of_it(archive, limit):
     ]
 
 
-@pytest.mark.parametrize("wrong", [("limit", "0"), ("limit", "x"), ("limit", "10001"), ("offset", "-1")])
-@pytest.mark.parametrize("path", ["studies/1/revisions", "studies/1/revisions/1"])
-def test_pages_have_bounds(archive, path, wrong):
-    response = archive.get(path, wrong)
+@pytest.mark.parametrize("wrong", [("limit", "0"), ("limit", "x"), ("limit", ""), ("offset", "-1")])
+@pytest.mark.parametrize(("path", "most"), [("studies/1/revisions", 500), ("studies/1/revisions/1", 10_000)])
+def test_pages_have_bounds(archive, path, most, wrong):
+    assert archive.get(path, ("limit", str(most))).status == 200
+    response = archive.get(path, (wrong[0], wrong[1] or str(most + 1)))
     assert response.status == 400
     assert wrong[0] in sentence(response)

@@ -179,10 +179,9 @@ def test_what_the_node_does_not_accept_as_it_is_stored_is_refused_with_a_sentenc
 def test_what_a_node_cannot_take_now_comes_later_and_holds_up_no_other(target, objects, node, status):
     node.statuses = [status, 0]
     first, second = instance(objects), instance(objects)
-    sending = target(node.address).send([first, second])
-    assert next(sending).instance == second
-    with pytest.raises(Unavailable, match=f"0x{status:04X}"):
-        next(sending)
+    outcomes = [(sent.instance, sent.later) for sent in target(node.address).send([first, second])]
+    assert outcomes[1] == (second, None)
+    assert f"0x{status:04X}" in str(outcomes[0][1])
 
 
 @pytest.mark.parametrize(
@@ -210,15 +209,22 @@ def test_a_warning_says_that_it_is_stored(target, objects, node, status):
     assert sent.refusal is None
 
 
-def test_an_abort_in_the_middle_leaves_what_was_confirmed_and_the_next_try_goes_on(target, objects, node):
+def test_an_instance_at_which_the_node_aborts_holds_up_no_other(target, objects, node):
     ones = [instance(objects) for _ in range(3)]
     node.before_answer = lambda event: event.assoc.abort() if len(node.received) == 2 else None
-    to = target(node.address)
-    sending = to.send(ones)
-    assert next(sending).instance == ones[0]
-    with pytest.raises(Unavailable, match="did not answer"):
-        next(sending)
-    assert [sent.instance for sent in to.send(ones[1:])] == ones[1:]
+    outcomes = [(sent.instance, sent.failure) for sent in target(node.address).send(ones)]
+    assert [one for one, _ in outcomes] == ones
+    assert (outcomes[0][1], outcomes[2][1]) == (None, None)
+    assert "did not answer" in str(outcomes[1][1])
+    assert len(node.associations) == 2
+
+
+def test_an_instance_that_cannot_be_read_holds_up_no_other(target, objects, node):
+    ones = [instance(objects) for _ in range(3)]
+    objects.remove_version("main", ones[1].key.object_key, ones[1].version_id)
+    failures = [sent.failure for sent in target(node.address).send(ones)]
+    assert (failures[0], failures[2]) == (None, None)
+    assert isinstance(failures[1], Unavailable)
 
 
 # pynetdicom leaves a socket that never was connected to the garbage collector.
@@ -231,11 +237,11 @@ def test_a_node_that_is_gone_or_has_a_name_that_nobody_knows_is_unavailable(targ
         list(target(Node("node.invalid", 104, "NODE", "US")).send([one]))
 
 
-def test_an_unknown_ae_title_is_a_setting_to_mend(target, objects):
+def test_an_unknown_ae_title_is_a_setting_to_mend_and_refuses_no_instance(target, objects):
     with scripted_node(CTImageStorage, require_called_aet=True, require_calling_aet=["THEM"]) as node:
         for called, calling, setting in (("WRONG", "THEM", "called_ae_title"), ("NODE", "US", "calling_ae_title")):
-            (sent,) = target(Node(HOST, node.address.port, called, calling)).send([instance(objects)])
-            assert f"the binding's {setting}" in str(sent.refusal)
+            with pytest.raises(Unavailable, match=f"the binding's {setting}"):
+                list(target(Node(HOST, node.address.port, called, calling)).send([instance(objects)]))
 
 
 def test_a_busy_node_is_unavailable(target, objects):
@@ -261,8 +267,8 @@ def test_a_node_that_takes_nothing_any_more_is_given_up(target, objects, monkeyp
     monkeypatch.setattr(module, "_RESPONSE_SECONDS", 0.5)
     with scripted_node(CTImageStorage) as node:
         node.before_answer = lambda event: time.sleep(1.5)
-        with pytest.raises(Unavailable):
-            list(target(node.address).send([instance(objects)]))
+        (sent,) = target(node.address).send([instance(objects)])
+        assert sent.later
 
 
 def test_whoever_has_no_time_left_closes_in_order(target, objects, node):

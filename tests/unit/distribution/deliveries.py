@@ -1,7 +1,7 @@
 """A study, a binding, its target and its queue, in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -55,10 +55,9 @@ def binding_to(
     on: Occasion = Occasion.INSTANCE,
     *,
     name: str = "to-there",
-    ordered: bool = False,
     **wanted: Any,
 ) -> Binding:
-    return Binding(name, on, BindingFilter(**wanted), {kind.value: "there"}, ordered)
+    return Binding(name, on, BindingFilter(**wanted), {kind.value: "there"})
 
 
 class FakeManifest:
@@ -146,11 +145,14 @@ class FakeTarget:
         has and its answer is lost.
     refuses
         Instances or revisions that it refuses for good.
+    fails_at
+        Instances that make it fail whenever they are sent.
     """
 
     taken: list[tuple[InstanceKey, int] | Event] = field(default_factory=list)
     fails: dict[int, str] = field(default_factory=dict)
     refuses: set[object] = field(default_factory=set)
+    fails_at: set[object] = field(default_factory=set)
     calls: int = 0
     before_call: Callable[[], None] = lambda: None
     after_call: Callable[[], None] = lambda: None
@@ -158,8 +160,11 @@ class FakeTarget:
     def send(self, instances: Sequence[Instance]) -> Generator[Sent, None, None]:
         for instance in instances:
             assert not instance.attributes, "a whole study's would not fit the memory"
-            refusal = self._call((instance.key, instance.change_number), instance.key)
-            yield Sent(instance, refusal)
+            if instance.key in self.fails_at:
+                self.calls += 1
+                yield Sent(instance, Unavailable("The target answers 500."))
+            else:
+                yield Sent(instance, self._call((instance.key, instance.change_number), instance.key))
 
     def tell(self, event: Event) -> None:
         refusal = self._call(event, event.detail.get("revision", event.detail.get("instance")))
@@ -206,12 +211,13 @@ class Deliveries:
         self.target = FakeTarget()
         self.queue: list[dict[str, Any]] = []
         self.dead_letters: list[dict[str, Any]] = []
+        self.after_letter: Callable[[], None] = lambda: None
         self._claims = count()
 
     def change(self, place: int, action: Action = Action.CREATE, **values: str) -> None:
         """Somebody stores or deletes an instance; the bus says so."""
         row = self.manifest.change(place, action, **values)
-        if self.binding.on is Occasion.INSTANCE and not (row.deleted and self.binding.kind.takes_images):
+        if self.binding.on is Occasion.INSTANCE:
             event = instance_changed(row.key, row.action, row.change_number, LINKS.instance(row.key))
             self.queue.append(message_of(event))
 
@@ -228,16 +234,24 @@ class Deliveries:
         manifest = Stepwise(self.manifest, actor) if actor else self.manifest
         fence = Stepwise(TombstonesToo(self.manifest), actor) if actor else TombstonesToo(self.manifest)
         ledger = Stepwise(self.ledger, actor) if actor else self.ledger
-        entries = Entries(self.binding.name, ledger, self.clock, lambda: f"claim {next(self._claims)}")
+        claims = (f"claim {number}" for number in self._claims)
+        entries = Entries(self.binding.name, ledger, self.clock, claims.__next__, self.set_aside)
         images = self.binding.kind.takes_images
         if self.binding.on is Occasion.INSTANCE:
             act = sending(self.target) if images else telling(self.target, LINKS)
-            return Deliver(self.binding, of_instance=DeliverInstance(self.binding, fence, manifest, entries, act))
+            of_instance = DeliverInstance(self.binding, fence, manifest, entries, act)
+            return Deliver(self.binding, self.set_aside, of_instance=of_instance)
         if images:
             read_work = ReadStudyWork(self.binding.filter, manifest, manifest, manifest)
-            return Deliver(self.binding, of_study=DeliverStudy(read_work, entries, self.target))
+            return Deliver(self.binding, self.set_aside, of_study=DeliverStudy(read_work, entries, self.target))
         does_fit = RevisionFilter(self.binding.filter, fence, manifest)
-        return Deliver(self.binding, of_study=TellRevisions(fence, does_fit, entries, self.target, LINKS))
+        tell = TellRevisions(fence, does_fit, entries, self.target, LINKS)
+        return Deliver(self.binding, self.set_aside, of_study=tell)
+
+    def set_aside(self, message: Mapping[str, Any], reason: str) -> None:
+        """The dead-letter queue."""
+        self.dead_letters.append(set_aside(message, reason, self.clock()))
+        self.after_letter()
 
     def handle(
         self, message: dict[str, Any], actor: Actor | None = None, *, time: timedelta = A_LONG_TIME
@@ -247,8 +261,6 @@ class Deliveries:
             delivered = self.deliver(actor)(message, self.clock() + time)
         except Unavailable as failure:
             return failure
-        if delivered.result is Result.REFUSED:
-            self.dead_letters.append(set_aside(message, delivered.reason, self.clock()))
         if delivered.result is not Result.UNFINISHED and message in self.queue:
             self.queue.remove(message)
         return delivered

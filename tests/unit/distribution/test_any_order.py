@@ -23,11 +23,10 @@ from tests.unit.distribution.deliveries import Deliveries, binding_to, key_of
 
 PLACES = 3
 EVERY_BINDING = [
-    pytest.param(TargetKind.DICOMWEB, Occasion.INSTANCE, False, id="images of instances"),
-    pytest.param(TargetKind.DICOMWEB, Occasion.INSTANCE, True, id="images of instances, one at a time"),
-    pytest.param(TargetKind.DICOMWEB, Occasion.STUDY, False, id="images of studies"),
-    pytest.param(TargetKind.QUEUE, Occasion.INSTANCE, False, id="notices of instances"),
-    pytest.param(TargetKind.QUEUE, Occasion.STUDY, False, id="notices of studies"),
+    pytest.param(TargetKind.DICOMWEB, Occasion.INSTANCE, id="images of instances"),
+    pytest.param(TargetKind.DICOMWEB, Occasion.STUDY, id="images of studies"),
+    pytest.param(TargetKind.QUEUE, Occasion.INSTANCE, id="notices of instances"),
+    pytest.param(TargetKind.QUEUE, Occasion.STUDY, id="notices of studies"),
 ]
 
 
@@ -102,11 +101,11 @@ def between_calls() -> None:
         actor.checkpoint()
 
 
-@pytest.mark.parametrize(("kind", "on", "ordered"), EVERY_BINDING)
+@pytest.mark.parametrize(("kind", "on"), EVERY_BINDING)
 @settings(deadline=None, max_examples=40)
 @given(story=stories)
-def test_everything_is_delivered_in_its_latest_version_and_nothing_twice_without_need(kind, on, ordered, story):
-    world = Deliveries(binding_to(kind, on, ordered=ordered))
+def test_everything_is_delivered_in_its_latest_version_and_nothing_twice_without_need(kind, on, story):
+    world = Deliveries(binding_to(kind, on))
     tell(world, story)
     check_delivered(world, story)
 

@@ -63,14 +63,37 @@ def test_what_is_refused_is_dead_at_once_and_tried_again_when_it_comes_back(worl
     assert letter["set_aside"]["reason"] == "The target does not like it."
     assert world.entries() == {"0": (1, "refused", 1)}
 
-    # A late repeat of the message does not bother the target.
-    assert world.handle(message).result is Result.REFUSED
-    assert world.target.calls == 1
+    # A late repeat of the message bothers neither the target nor whoever reads the letters.
+    assert world.handle(message).result is Result.NOTHING_LEFT
+    assert (world.target.calls, len(world.dead_letters)) == (1, 1)
+
+    # Whoever lets the letter go back before anything is mended has it once again, however often it comes.
+    world.handle(letter)
+    world.handle(letter)
+    assert (world.target.calls, len(world.dead_letters)) == (2, 2)
+    letter = world.dead_letters[1]
 
     # Somebody mends the target and lets the letter go back.
     world.target.refuses = set()
     assert world.handle(letter).result is Result.DELIVERED
-    assert world.entries() == {"0": (1, "delivered", 2)}
+    assert world.entries() == {"0": (1, "delivered", 3)}
+
+
+def test_a_process_that_dies_over_a_refusal_leaves_its_letter(world):
+    world.target.refuses = {key_of(0), key_of(0).sop_instance_uid}
+    world.change(0)
+
+    def die() -> None:
+        raise SystemExit
+
+    world.after_letter = die
+    with pytest.raises(SystemExit):
+        world.handle(world.queue[0])
+    assert len(world.dead_letters) == 1
+    world.after_letter = lambda: None
+    world.drain()
+    assert world.entries()["0"][:2] == (1, "refused")
+    assert len(world.dead_letters) == 2  # of two tries
 
 
 def test_what_does_not_fit_the_filter_is_acknowledged_without_a_trace():
@@ -97,6 +120,18 @@ def test_images_of_what_was_deleted_meanwhile_are_not_sent():
     world.drain()
     assert world.target.taken == []
     assert world.entries() == {"0": (1, "superseded", 1)}
+
+
+def test_a_refusal_is_closed_when_the_instance_is_deleted():
+    world = Deliveries(binding_to(IMAGES))
+    world.target.refuses = {key_of(0)}
+    world.change(0)
+    world.drain()
+    assert world.entries() == {"0": (1, "refused", 1)}
+    world.change(0, Action.DELETE)
+    world.drain()
+    assert world.entries() == {"0": (1, "superseded", 1)}
+    assert world.target.calls == 1
 
 
 def test_who_is_told_hears_of_a_deletion():
@@ -160,18 +195,6 @@ def test_a_failure_that_nobody_foresaw_gives_the_claim_back(world):
     assert world.handle(world.queue[0]).result is Result.DELIVERED
 
 
-def test_an_ordered_binding_delivers_of_a_study_one_at_a_time():
-    world = Deliveries(binding_to(IMAGES, ordered=True))
-    world.change(0)
-    world.change(1)
-    outcomes = []
-    world.target.before_call = lambda: outcomes.append(world.handle(world.queue[1])) if not outcomes else None
-    world.handle(world.queue[0])
-    assert isinstance(outcomes[0], Unavailable)
-    world.drain()
-    assert {key for key, _ in world.target.instances} == {key_of(0), key_of(1)}
-
-
 @pytest.mark.parametrize(
     "message", [{}, {"detail": []}, {"detail": {"space": "main", "study": "1.2", "revision": "first"}}]
 )
@@ -186,4 +209,4 @@ def test_a_binding_on_studies_ignores_events_of_instances():
     world.change(0)
     world.binding = binding_to(IMAGES, Occasion.STUDY)
     assert world.handle(world.queue[0]).result is Result.NOTHING_LEFT
-    assert world.ledger.read_deliveries(STUDY, offset=0, limit=1) == []
+    assert world.ledger.read_deliveries(STUDY, after="", offset=0, limit=1) == ([], "")

@@ -87,11 +87,74 @@ def test_refused_instances_hold_up_no_others_and_make_the_study_refused(world):
     assert [key for key, _ in world.target.instances] == [key_of(0), key_of(2)]
     assert world.entries()["1"] == (1, "refused", 1)
 
+    # A repeat of the event, as the sweeper sends it, leaves it at one letter.
+    assert world.handle({"detail": world.dead_letters[0]["detail"]}).result is Result.NOTHING_LEFT
+    assert len(world.dead_letters) == 1
+
     # When it comes back from the dead letters, only what was refused is tried again.
     world.target.refuses = set()
     (letter,) = world.dead_letters
     assert world.handle(letter) == Delivered(Result.DELIVERED, sent=1)
     assert world.target.repeats() == 0
+
+
+@pytest.mark.parametrize("survivors", [[0, 2], []])
+def test_refusals_are_closed_by_the_revision_that_has_the_refused_no_more(world, survivors):
+    for place in range(3):
+        world.change(place)
+    world.revise()
+    world.target.refuses = {key_of(place) for place in range(3) if place not in survivors}
+    world.drain()
+    assert "refused" in {outcome for _, outcome, _ in world.entries().values()}
+    for place in {0, 1, 2}.difference(survivors):
+        world.change(place, Action.DELETE)
+    world.revise()
+    world.drain()
+    assert {outcome for _, outcome, _ in world.entries().values()} <= {"delivered", "superseded"}
+
+
+def test_a_refused_revision_is_closed_by_a_later_one_that_was_delivered(world):
+    world.change(0)
+    world.revise()
+    world.target.refuses = {key_of(0)}
+    world.drain()
+    world.target.refuses = set()
+    world.change(0, Action.UPDATE)
+    world.revise()
+    world.drain()
+    assert world.entries() == {
+        "0": (2, "delivered", 1),
+        "revision 1": (1, "superseded", 1),
+        "revision 2": (2, "delivered", 1),
+    }
+
+
+def test_an_instance_at_which_the_target_fails_holds_up_no_other_and_is_named(world):
+    for place in range(4):
+        world.change(place)
+    world.revise()
+    world.target.fails_at = {key_of(1)}
+    failure = world.handle(world.queue[0])
+    assert isinstance(failure, Unavailable)
+    assert f"1 of the study's instances could not be sent now, the first, {key_of(1).sop_instance_uid}" in str(failure)
+    assert [key for key, _ in world.target.instances] == [key_of(0), key_of(2), key_of(3)]
+    assert world.entries()["1"] == (1, "retrying", 1)
+    assert world.ledger.read_instance("to-there", key_of(1)).reason == "The target answers 500."
+    world.target.fails_at = set()
+    world.drain()
+    assert world.entries()["1"] == (1, "delivered", 2)
+    assert world.target.repeats() == 0
+
+
+def test_a_target_that_fails_twice_in_a_row_is_left_alone_and_what_failed_goes_last(world):
+    for place in range(5):
+        world.change(place)
+    world.revise()
+    world.target.fails_at = {key_of(1), key_of(2)}
+    assert isinstance(world.handle(world.queue[0]), Unavailable)
+    assert world.target.calls == 3
+    assert isinstance(world.handle(world.queue[0]), Unavailable)
+    assert [key for key, _ in world.target.instances] == [key_of(0), key_of(3), key_of(4)]
 
 
 def test_a_study_with_several_modalities_fits_by_any_of_them_and_goes_whole():

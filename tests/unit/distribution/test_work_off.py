@@ -10,9 +10,12 @@ import pytest
 from imaging.aws import clients
 from imaging.aws.delivery_queue import DeliveryQueue
 from imaging.aws.work_queue import WorkQueue
+from imaging.distribution.deliver import Deliver
 from imaging.distribution.work_off import WorkOff
 from imaging.errors import Unavailable
+from imaging.model.binding import TargetKind
 from imaging.model.delivery import Delivered, Result
+from tests.unit.distribution.deliveries import binding_to
 
 DEADLINE = datetime(2026, 11, 22, 7, tzinfo=UTC)
 EVENT = {"source": "imaging", "detail-type": "Study Revised", "detail": {"study": "1.2"}}
@@ -64,7 +67,7 @@ def work_off(queues, outcome, heard=None):
             raise outcome
         return outcome
 
-    return WorkOff(deliver, queues.work, queues.dead.send_with_reason)
+    return WorkOff(deliver, queues.work)
 
 
 def test_what_was_delivered_is_done(queues):
@@ -77,17 +80,20 @@ def test_what_was_delivered_is_done(queues):
     assert queues.figures() == (0, 0)
 
 
-def test_what_is_refused_lies_with_its_reason_among_the_dead_letters_before_it_is_done(queues):
+def test_what_is_refused_is_done_and_says_why(queues):
     message = queues.received(json.dumps(EVENT))
     handled = work_off(queues, Delivered(Result.REFUSED, reason="The target answers 415."))(message, DEADLINE)
     assert (handled.is_done, handled.why) == (True, "The target answers 415.")
-    assert queues.dead_letters() == [(EVENT, "The target answers 415.")]
 
 
 @pytest.mark.parametrize("body", ["no JSON", "[1]", '"text"', "4711"])
 def test_what_is_no_message_of_ours_is_kept_as_it_came(queues, body):
-    work_off(queues, Delivered(Result.REFUSED, reason="No event."))(queues.received(body), DEADLINE)
-    assert queues.dead_letters() == [({"body": body}, "No event.")]
+    deliver = Deliver(binding_to(TargetKind.QUEUE), queues.dead.send_with_reason)
+    handled = WorkOff(deliver, queues.work)(queues.received(body), DEADLINE)
+    assert handled.is_done
+    ((message, reason),) = queues.dead_letters()
+    assert message == {"body": body}
+    assert reason.startswith("The message is no event of this system")
 
 
 def test_what_could_not_be_delivered_now_is_put_off(queues):

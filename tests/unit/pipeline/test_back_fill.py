@@ -20,6 +20,7 @@ from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
+from imaging.aws.dynamodb_survey import DynamoDbManifestSurvey
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import instance_partitions, instance_row_key, metadata_row_key, study_partition, to_item
 from imaging.dicom.attributes import text
@@ -85,7 +86,7 @@ class Tagged(Archive):
                 _of(actor, self.objects),
                 _of(actor, self.objects),
                 _of(actor, self.fence),
-                _of(actor, DynamoDbStudyRestoration(self.table, tags)),
+                _of(actor, DynamoDbManifestSurvey(self.table)),
             ),
             _of(actor, self.registers),
             _of(actor, rewriting or DynamoDbAttributeRewriting(self.table)),
@@ -371,7 +372,8 @@ class TestOneWalk:
                 client("dynamodb").delete_item(TableName=archive.table.name, Key=row_key)
         restoration = DynamoDbStudyRestoration(archive.table, TAGS)
         restore = RestoreStudy(archive.objects, RevisionArchive(archive.objects), restoration, TAGS)
-        assert restore(StudyObjects.of(study, archive.objects.all_versions(archive.space, study.prefix)), None)
+        known = DynamoDbManifestSurvey(archive.table).read(study, ())
+        assert restore(StudyObjects.of(study, archive.objects.all_versions(archive.space, study.prefix)), known)
         assert archive.values("1") == ("V", {"1.1": "V"}, {"1.1.1": "V"})
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.rows import study_row_key, to_item
 from imaging.errors import Unavailable
 from imaging.model.completion import CompletionReason
 from imaging.model.study import StudyState
 from imaging.pipeline.finalize_study import Finalized
+from imaging.settings import Hint
 from tests.interleaving import Actor, run_interleaved
 from tests.manifest_table import create_manifest_table
 from tests.unit.pipeline.test_fence import World, check_counts, check_history, check_told, mutations
@@ -38,9 +40,10 @@ def never_quiet(table: ManifestTable) -> World:
 class Trickle(DynamoDbStudyFence):
     """A fence under which something changes whenever a finalizer has read the study."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, expected_instances: int | None = None) -> None:
         super().__init__(world.table)
         self.world = world
+        self.expected_instances = expected_instances
         self.numbers: Iterator[int] = count()
         self.stopped = False
 
@@ -50,7 +53,7 @@ class Trickle(DynamoDbStudyFence):
         if number % 7 == 6:
             self.world.delete(place)
         else:
-            self.world.put(place, number % 3)
+            self.world.put(place, number % 3, self.expected_instances)
         self.world.index()([self.world.key(place)])
 
     def read_instances(self, study):
@@ -81,6 +84,44 @@ def test_a_trickle_that_never_pauses_gets_a_revision_each_time_it_has_waited_lon
     check_history(world)
     check_counts(world)
     check_told(world)
+
+
+@pytest.mark.parametrize(
+    ("reason", "quiet", "finish_on"),
+    [
+        (CompletionReason.EXPECTED_INSTANCES, LONGER_THAN_THE_TEST, frozenset(Hint)),
+        (CompletionReason.QUIET, ONE_LOOK, frozenset()),
+    ],
+)
+def test_a_trickle_gets_its_revisions_also_where_there_is_another_reason_for_them(table, reason, quiet, finish_on):
+    # Given a study whose sender said too low a number, or one that seems quiet whenever its timer falls due
+    world = World(table, quiet=quiet, longest_wait=ONE_LOOK, finish_on=finish_on)
+    trickle = Trickle(world, expected_instances=1)
+    trickle.change()
+    world.fence = trickle
+
+    # Then every look makes a revision, as if there were nothing but the longest wait.
+    assert [world.finalize()(world.study) for _ in range(4)] == [Finalized.REVISED] * 4
+    assert {revision.reason for revision in world.revisions()} == {reason}
+    trickle.stopped = True
+    world.settle()
+    check_history(world)
+    check_counts(world)
+
+
+def test_a_hint_that_turns_out_worthless_does_not_put_off_what_has_waited_longest(table):
+    world = World(table, quiet=LONGER_THAN_THE_TEST, longest_wait=ONE_LOOK, finish_on=frozenset(Hint))
+    world.put(0, 0, expected_instances=1)
+    world.index()([world.key(0)])
+    world.put(0, 1)  # says no number; its indexer is overtaken by one that saw the other
+    world.index()([world.key(0)])
+    world.table.update(
+        study_row_key(world.study),
+        UpdateExpression="SET expected_instances = :one",
+        ExpressionAttributeValues=to_item({":one": 1}),
+    )
+    assert world.finalize()(world.study) is Finalized.REVISED
+    assert [revision.reason for revision in world.revisions()] == [CompletionReason.LONGEST_WAIT]
 
 
 def test_it_does_not_wait_for_what_is_stored_and_not_indexed(table):

@@ -1,6 +1,7 @@
 """A manifest table that was lost comes back from the buckets as it was, row by row, item by item."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -9,10 +10,16 @@ import pytest
 from pydicom.encaps import encapsulate
 
 from imaging.aws import clients
-from imaging.aws.rows import of_item
+from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
+from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
+from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.rows import instance_key_of, of_item
+from imaging.aws.s3_objects import S3Objects
+from imaging.model.feed import FeedHead
 from imaging.model.identifiers import InstanceKey
 from imaging.model.reconciliation import Phase
 from imaging.pipeline.finalize_study import Finalized
+from imaging.settings import Settings
 from infra.local.embedded_aws.process import EmbeddedAws
 from tests.space_without_triggers import SpaceWithoutTriggers
 from tests.unit.dicom.files import JPEG_BASELINE, identifiers, part10
@@ -57,19 +64,34 @@ class Space(SpaceWithoutTriggers):
 
     def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Every row that S3 must bring back, without what it cannot know."""
-        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
-        rows = [of_item(item) for page in pages for item in page["Items"]]
+        rows = map(of_item, self.items())
         return {
             (row["pk"], row["sk"]): {name: value for name, value in row.items() if name not in NOT_KEPT_BY_S3}
             for row in rows
             if row["pk"].partition("#")[0] not in {"FEED", "RECONCILE"}
         }
 
+    def items(self) -> list[dict[str, Any]]:
+        """The whole table, as it is."""
+        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def instances(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The rows of instances, tombstones included."""
+        return {row_key: row for row_key, row in self.rows().items() if row["kind"] == "INSTANCE"}
+
+    def tell(self) -> FeedHead:
+        """Append to the feed what is untold; where it ends then."""
+        table, objects = ManifestTable(self.table), S3Objects(Settings(self.environment).spaces)
+        rows = [row for row in map(of_item, self.items()) if "untold" in row]
+        list(DynamoDbChangeFeed(table, objects).append(map(instance_key_of, rows), lambda: datetime.now(UTC)))
+        head = DynamoDbFeedSource(table).head("main")
+        assert head
+        return head
+
     def lose_manifest(self) -> None:
-        dynamodb = boto3.client("dynamodb")
-        pages = dynamodb.get_paginator("scan").paginate(TableName=self.table)
-        for item in [item for page in pages for item in page["Items"]]:
-            dynamodb.delete_item(TableName=self.table, Key={"pk": item["pk"], "sk": item["sk"]})
+        for item in self.items():
+            boto3.client("dynamodb").delete_item(TableName=self.table, Key={"pk": item["pk"], "sk": item["sk"]})
 
 
 @pytest.fixture
@@ -172,3 +194,68 @@ def test_a_study_without_a_revision_is_indexed_again(space: Space) -> None:
     after = space.rows()
     assert after == before
     space.finalize("1.2.1")
+
+
+def test_an_instance_whose_event_came_before_reconcile_does_not_fall_behind_its_number(space: Space) -> None:
+    # Given an instance whose third change a revision has, and a table that was lost
+    instance = key("1.2.1", 1, 1)
+    for number in range(3):
+        space.store(instance, InstanceNumber=number)
+    space.finalize("1.2.1")
+    before = space.instances()
+    assert [row["change_number"] for row in before.values()] == [3]
+    space.lose_manifest()
+
+    # when its last event comes once more, and is told, before reconcile reaches the study,
+    space.index(instance)
+    assert [row["change_number"] for row in space.instances().values()] == [1]
+    space.tell()
+    space.reconcile("main")
+
+    # then it stands where it stood, which is told, and its next change bears the next number.
+    assert space.instances() == before
+    totals = space.tell().totals
+    assert (totals.studies, totals.series, totals.instances) == (1, 1, 1)
+    assert totals.bytes == next(iter(before.values()))["size_bytes"]
+    changes = list(DynamoDbFeedSource(ManifestTable(space.table)).changes("main", 0, 100))
+    assert [(change.change_number, change.version_id) for change in changes][-1:] == [
+        (3, row["version_id"]) for row in before.values()
+    ]
+    space.store(instance, InstanceNumber=4)
+    assert [row["change_number"] for row in space.instances().values()] == [4]
+    space.finalize("1.2.1")
+
+
+def test_rows_of_a_table_recovered_as_of_an_earlier_moment_are_brought_up_to_the_revisions(space: Space) -> None:
+    # Given a table of which there is a copy of an earlier moment, what changed since being in revisions
+    replaced, deleted, again, late = (key("1.2.1", 1, number) for number in (1, 2, 3, 4))
+    space.store(replaced, InstanceNumber=1)
+    space.store(deleted)
+    space.store(again, InstanceNumber=1)
+    space.delete(again)
+    space.finalize("1.2.1")
+    space.tell()
+    earlier = space.items()
+    for number in (2, 3):
+        space.store(replaced, InstanceNumber=number)
+    space.store(again, InstanceNumber=2)
+    space.store(late)
+    space.finalize("1.2.1")
+    space.delete(deleted)
+    space.finalize("1.2.1")
+    before = space.instances()
+
+    # when the copy takes its place,
+    space.lose_manifest()
+    for item in earlier:
+        boto3.client("dynamodb").put_item(TableName=space.table, Item=item)
+    space.reconcile("main")
+
+    # then each instance is as the last revision has it, under its number, and the totals are right.
+    assert space.instances() == before
+    present = [row for row in before.values() if row["action"] != "delete"]
+    totals = space.tell().totals
+    assert (totals.studies, totals.series, totals.instances) == (1, 1, len(present))
+    assert totals.bytes == sum(row["size_bytes"] for row in present)
+    assert space.reconcile("main").found.indexed == 0
+    space.finalize("1.2.1", Finalized.UNCHANGED)

@@ -1,7 +1,10 @@
 """Bucket against manifest, both ways, in slices: the manifest is the real one, the bucket a fake that behaves as S3."""
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -110,10 +113,11 @@ def test_finds_a_study_of_which_the_bucket_has_nothing_any_more(world: World) ->
 
 def test_sets_aside_what_has_an_instances_key_and_is_none_and_counts_strangers(world: World) -> None:
     world.store("1", "1.1", "1.1.1")
-    for key in ("studies/1/series/1.1/instances/no-uid.dcm", "studies/1/notes.txt", "studies/readme", "elsewhere"):
+    refused = ("studies/1/series/1.1/instances/no-uid.dcm", "studies/Doe^Jane/series/1.1/instances/1.2.dcm")
+    for key in (*refused, "studies/1/notes.txt", "studies/readme", "studies/Doe^Jane/letter", "elsewhere"):
         world.objects.put(world.space, key, b"by hand")
-    assert world.reconcile() == found(studies=2, instances=1, strangers=2)
-    assert "quarantine/studies/1/series/1.1/instances/no-uid.dcm" in world.objects.keys(world.space)
+    assert world.reconcile() == found(studies=1, instances=1, strangers=3)
+    assert {f"quarantine/{key}" for key in refused} <= set(world.objects.keys(world.space))
 
 
 class TestSlices:
@@ -143,6 +147,75 @@ class TestSlices:
         done = many.reconciler()(many.space, resume=True)
         assert (done.phase, done.found.studies, done.found.indexed) == (Phase.DONE, 16, 16)
         assert done.ended_at
+
+    def test_what_is_no_study_moves_no_cursor_and_is_not_named(self, world: World, monkeypatch: Any) -> None:
+        for study in ("1.2.3", "1.2.3.4"):
+            world.put_by_hand(study, f"{study}.1", f"{study}.1.1")
+        for key in ("studies/1.2.3", "studies/1.2.3 Doe^Jane/letter"):  # both are listed before studies/1.2.3.4/
+            world.objects.put(world.space, key, b"by hand")
+        reconcile, told = world.reconciler(side_by_side=1), []
+        compare = reconcile._study
+
+        def failing(study: StudyKey, versions: list[Any]) -> Reconciled:
+            if study.study_instance_uid in ("", "1.2.3 Doe^Jane"):
+                raise Unavailable("The store does not answer.")
+            return compare(study, versions)
+
+        monkeypatch.setattr(reconcile, "_study", failing)
+        monkeypatch.setattr(reconcile, "_warn", lambda message, *, extra: told.append(f"{message} {extra}"))
+        first, second = (reconcile(world.space, resume=True, deadline=world.clock.now) for _ in range(2))
+        assert (first.position, first.found.indexed) == ("1.2.3.4", 1)
+        assert (second.phase, second.found.studies, second.found.indexed) == (Phase.DONE, 2, 2)
+        assert second.found.failed_studies == ["no UID", "no UID"]
+        assert told
+        assert "Doe" not in "".join(told)
+
+    def test_a_large_study_is_compared_alone(self, many: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(1, 6):
+            many.put_by_hand("1.12", "1.12.1", f"1.12.1.{number}")
+        monkeypatch.setattr("imaging.pipeline.reconcile._VERSIONS_AT_A_TIME", 4)
+        reconcile, at_work, seen = many.reconciler(side_by_side=8), Counter[str](), []
+        compare = reconcile._study
+
+        def watched(study: StudyKey, versions: list[Any]) -> Reconciled:
+            at_work[study.study_instance_uid] = len(versions)
+            seen.append(dict(at_work))
+            time.sleep(0.05)
+            try:
+                return compare(study, versions)
+            finally:
+                del at_work[study.study_instance_uid]
+
+        monkeypatch.setattr(reconcile, "_study", watched)
+        assert reconcile(many.space).found.indexed == 20
+        assert all(len(each) == 1 for each in seen if "1.12" in each)
+        assert max(map(len, seen)) in range(2, 5)
+
+    def test_the_lease_is_kept_while_one_study_takes_long(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.put_by_hand("1", "1.1", "1.1.1")
+        monkeypatch.setattr("imaging.pipeline.reconcile._LOOKED_EVERY_SECONDS", 0.02)
+        reconcile, passes = world.reconciler(), DynamoDbReconcilePasses(world.table)
+        compare, was_kept = reconcile._study, Event()
+        keep = reconcile._passes.keep
+
+        def kept(under_way: Pass, until: datetime) -> bool:
+            found = keep(under_way, until)
+            was_kept.set()
+            return found
+
+        def slow(study: StudyKey, versions: list[Any]) -> Reconciled:
+            for _ in range(3):  # a lease each
+                world.clock.now += timedelta(minutes=9)
+                was_kept.clear()
+                assert was_kept.wait(30)
+            under_way = passes.read(world.space)
+            assert under_way
+            assert passes.resume(under_way, world.clock(), world.clock()) is None, "somebody is at it"
+            return compare(study, versions)
+
+        monkeypatch.setattr(reconcile._passes, "keep", kept)
+        monkeypatch.setattr(reconcile, "_study", slow)
+        assert reconcile(world.space).found.indexed == 1
 
     def test_one_that_died_leaves_a_pass_that_is_resumed_when_its_lease_has_ended(self, many: World) -> None:
         class Died(BaseException):

@@ -41,5 +41,5 @@ def test_changes_of_a_space_that_is_not_configured_any_more_hold_up_no_other(tab
     assert len(kept.told()) == 2
     assert removed.told() == []
     # It is told when the space is there again.
-    told = list(DynamoDbChangeFeed(table, removed.objects).append(removed.keys, removed.clock()))
+    told = list(DynamoDbChangeFeed(table, removed.objects).append(removed.keys, removed.clock))
     assert sum(len(batch.changes) for batch in told) == 2

@@ -259,6 +259,21 @@ class TestDeliveries:
         world.ledger.swap(None, self.entry(Outcome.DELIVERED))
         assert world.explain(QueueKind.DELIVER, EVENT).cause is Cause.DONE_SINCE
 
+    def test_an_earlier_version_that_was_delivered_says_nothing_of_this_one(self, world):
+        world.ledger.swap(None, self.entry(Outcome.DELIVERED))
+        later = {"detail": {**EVENT["detail"], "change_number": 2}}
+        assert world.explain(QueueKind.DELIVER, later).cause is Cause.NOT_DONE
+
+    def test_a_revision_that_another_took_the_place_of_is_as_that_one_is(self, world):
+        detail = {"space": "main", "study": KEY.study_instance_uid, "revision": 1}
+        superseded = Delivery("to-pacs", KEY.study, 1, Outcome.SUPERSEDED, START)
+        refused = Delivery("to-pacs", KEY.study, 2, Outcome.REFUSED, START, 1, "It takes no CT.")
+        world.ledger.swap(None, superseded)
+        world.ledger.swap(None, refused)
+        assert world.explain(QueueKind.DELIVER, {"detail": detail}).cause is Cause.REFUSED
+        world.ledger.swap(refused, refused.settled(Outcome.DELIVERED, START))
+        assert world.explain(QueueKind.DELIVER, {"detail": detail}).cause is Cause.DONE_SINCE
+
     def test_a_revision_that_nobody_wrote_down_was_not_taken(self, world):
         detail = {"space": "main", "study": KEY.study_instance_uid, "revision": 2}
         assert world.explain(QueueKind.DELIVER, {"detail": detail}).cause is Cause.NOT_DONE

@@ -126,10 +126,9 @@ def test_an_instance_put_by_hand_is_copied_with_a_digest(objects, spaces, copy_t
     assert len(found.data_set_digest) == 64
 
 
-def test_a_version_that_is_gone_is_unavailable_and_what_was_copied_before_stands(store, objects, copy_to):
-    there, gone = stored(store, objects), stored(store, objects)
+def test_a_version_that_is_gone_holds_up_no_other(store, objects, copy_to):
+    there, gone, too = (stored(store, objects) for _ in range(3))
     objects.remove_version("main", gone.key.object_key, gone.version_id)
-    sending = copy_to("research").send([there, gone])
-    assert next(sending).refusal is None
-    with pytest.raises(Unavailable):
-        next(sending)
+    failures = [sent.failure for sent in copy_to("research").send([there, gone, too])]
+    assert (failures[0], failures[2]) == (None, None)
+    assert isinstance(failures[1], Unavailable)

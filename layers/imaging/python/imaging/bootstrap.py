@@ -395,7 +395,7 @@ def back_fill(environment: Environment, warn: Warn) -> BackFill:
     settings = Settings(environment)
     objects, table = S3Objects(settings.spaces), _table(settings)
     return BackFill(
-        Stores(objects, objects, DynamoDbStudyFence(table), _restoration(settings)),
+        Stores(objects, objects, DynamoDbStudyFence(table), DynamoDbManifestSurvey(table)),
         DynamoDbTagRegisters(table),
         DynamoDbAttributeRewriting(table),
         settings.query_tags,
@@ -495,18 +495,12 @@ def delivering(environment: Environment) -> Delivering:
     """One binding, `BINDING`, and its queue."""
     settings = Settings(environment)
     binding = binding_of(json.loads(settings["BINDING"]))
-    dead_letters = DeliveryQueue(settings["DEAD_LETTER_QUEUE_URL"])
     queue = WorkQueue(
         settings["QUEUE_URL"],
         first_wait_seconds=FIRST_DELIVERY_WAIT_SECONDS,
         longest_wait_seconds=LONGEST_DELIVERY_WAIT_SECONDS,
     )
-    work_off = WorkOff(
-        _deliver(settings, binding),
-        queue,
-        lambda message, reason: dead_letters.send_with_reason(set_aside(message, reason, now()), reason),
-    )
-    return Delivering(binding, work_off, queue)
+    return Delivering(binding, WorkOff(_deliver(settings, binding), queue), queue)
 
 
 def replay(environment: Environment, binding_name: str, *, again: bool = False) -> Replay:
@@ -545,18 +539,25 @@ def _deliver(settings: Settings, binding: Binding) -> Deliver:
     table = _table(settings)
     catalogue, fence = DynamoDbCatalogue(table), DynamoDbStudyFence(table)
     revisions = RevisionArchive(S3Objects(settings.spaces))
-    entries = Entries(binding.name, DynamoDbLedger(table), now, lambda: uuid4().hex)
+    dead_letters = DeliveryQueue(settings["DEAD_LETTER_QUEUE_URL"])
+
+    def aside(message: Mapping[str, Any], reason: str) -> None:
+        dead_letters.send_with_reason(set_aside(message, reason, now()), reason)
+
+    entries = Entries(binding.name, DynamoDbLedger(table), now, lambda: uuid4().hex, aside)
     if binding.on is Occasion.INSTANCE:
         if binding.kind.takes_images:
             act = sending(_instance_target(settings, binding))
         else:
             act = telling(_notice_target(binding), _links(settings))
-        return Deliver(binding, of_instance=DeliverInstance(binding, _index(settings), catalogue, entries, act))
+        of_instance = DeliverInstance(binding, _index(settings), catalogue, entries, act)
+        return Deliver(binding, aside, of_instance=of_instance)
     if binding.kind.takes_images:
         read_work = ReadStudyWork(binding.filter, catalogue, revisions, catalogue)
-        return Deliver(binding, of_study=DeliverStudy(read_work, entries, _instance_target(settings, binding)))
+        return Deliver(binding, aside, of_study=DeliverStudy(read_work, entries, _instance_target(settings, binding)))
     does_fit = RevisionFilter(binding.filter, fence, revisions)
-    return Deliver(binding, of_study=TellRevisions(fence, does_fit, entries, _notice_target(binding), _links(settings)))
+    tell = TellRevisions(fence, does_fit, entries, _notice_target(binding), _links(settings))
+    return Deliver(binding, aside, of_study=tell)
 
 
 def _notice_target(binding: Binding) -> NoticeTarget:

@@ -27,7 +27,7 @@ from imaging.model.deletions import Deletions
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.study import Series, Study
-from imaging.ports.catalogue import ListedStudy, Location, Place, StudyListing
+from imaging.ports.catalogue import LAST_REVISION, ListedStudy, Location, Place, StudyListing
 from imaging.ports.manifest import CommittedRevision
 
 MODALITY = "00080060"
@@ -115,9 +115,15 @@ class DynamoDbCatalogue:
         wanted = {metadata_row_key(instance)["sk"]: instance.key for instance in instances}
         return {wanted[row["sk"]]: row["metadata"] for row in self._table.get_many(map(metadata_row_key, instances))}
 
-    def read_revisions(self, study: StudyKey) -> list[CommittedRevision]:
-        """Rows of all the study's revisions, oldest first."""
-        return list(map(revision_of_row, self._rows(study_partition(study), "REVISION#")))
+    def read_revisions(self, study: StudyKey, first: int = 1, last: int = LAST_REVISION) -> list[CommittedRevision]:
+        """Rows of the study's revisions, oldest first."""
+        begin, end = (revision_row_key(study, min(number, LAST_REVISION)) for number in (first, last))
+        rows = self._table.query(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item({":pk": begin["pk"], ":first": begin["sk"], ":last": end["sk"]}),
+            ConsistentRead=True,
+        )
+        return list(map(revision_of_row, rows))
 
     def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
         """The row of one revision."""

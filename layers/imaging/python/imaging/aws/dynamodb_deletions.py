@@ -73,28 +73,35 @@ class DynamoDbStudyDeletions:
             sets["pending"] = pending_mark(PendingKind.FINALIZE, study)
         if seen is None:
             counts = dict.fromkeys(("changes", "instances", "series", "revision"), 0)
-            return self._table.put_if_absent(
-                {**study_row_key(study), **study_names(study), "kind": "STUDY", **counts, **sets}
-            )
+            sets |= {**study_names(study), "kind": "STUDY", **counts}
         try:
             # A transaction, since that is tried again where indexing writes the same row at this moment.
-            self._table.transact([_update(seen, sets)])
+            self._table.transact([_update(study, seen, sets)])
         except ConditionsFailed:
             return False
         return True
 
 
-def _update(seen: Study, sets: Row) -> dict[str, Row]:
-    marks = {":seen_deletions": deletions_row(seen.deletions)} if seen.deletions else {}
-    unmarked = "#deletions = :seen_deletions" if marks else "attribute_not_exists(#deletions)"
+def _update(study: StudyKey, seen: Study | None, sets: Row) -> dict[str, Row]:
+    condition, values = _as_read(seen)
     return {
         "Update": {
-            "Key": to_item(study_row_key(seen.key)),
+            "Key": to_item(study_row_key(study)),
             "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in sets),
-            "ConditionExpression": f"#state = :seen_state AND {unmarked}",
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in sets},
-            "ExpressionAttributeValues": to_item(
-                {":seen_state": seen.state.value, **marks, **{f":{name}": value for name, value in sets.items()}}
-            ),
+            "ExpressionAttributeValues": to_item({**values, **{f":{name}": value for name, value in sets.items()}}),
         }
     }
+
+
+def _as_read(seen: Study | None) -> tuple[str, Row]:
+    if seen is None:
+        return "attribute_not_exists(pk)", {}
+    state = {":seen_state": seen.state.value}
+    if seen.deletions:
+        return "#state = :seen_state AND #deletions = :seen_deletions", {
+            **state,
+            ":seen_deletions": deletions_row(seen.deletions),
+        }
+    return "#state = :seen_state AND attribute_not_exists(#deletions)", state

@@ -7,7 +7,7 @@ becomes visible out of order, and whoever repeats finds nothing left to tell.
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,30 +50,34 @@ class DynamoDbChangeFeed:
         self._table = table
         self._ceiling = FeedCeiling(objects)
 
-    def append(self, keys: Iterable[InstanceKey], at: datetime) -> Iterator[FeedBatch]:
+    def append(self, keys: Iterable[InstanceKey], clock: Callable[[], datetime]) -> Iterator[FeedBatch]:
         """Take all that these instances have not told yet; see the port."""
         by_space: dict[str, dict[InstanceKey, None]] = {}
         for key in keys:
             by_space.setdefault(key.space, {})[key] = None
         for space, of_space in by_space.items():
-            yield from self._append(space, list(of_space), at)
+            yield from self._append(space, list(of_space), clock)
 
-    def _append(self, space: str, waiting: list[InstanceKey], at: datetime) -> Iterator[FeedBatch]:
+    def _append(self, space: str, waiting: list[InstanceKey], clock: Callable[[], datetime]) -> Iterator[FeedBatch]:
         attempts = 0
         while waiting:
             head, untold = self._read(space, waiting[:_INSTANCES_AT_A_TIME])
             if not untold:
                 waiting = waiting[_INSTANCES_AT_A_TIME:]
                 continue
+            at = clock()
             if head is None:
                 self._begin(space, at)
+                continue
+            if head["table"] != self._table.name:
+                self._begin_above(space, head)
                 continue
             if head["last"] % BLOCK == 0:
                 self._ceiling.raise_to(space, head["last"] + BLOCK)
             taken = _take(untold, room=min(_CHANGES_AT_A_TIME, BLOCK - head["last"] % BLOCK))
             batch = _batch(space, head, taken, at)
             try:
-                self._table.transact(_actions(space, head, batch, taken))
+                self._table.transact(_actions(space, head, batch, taken, at))
             except ConditionsFailed:
                 attempts += 1
                 if attempts == _ATTEMPTS:
@@ -107,10 +111,28 @@ class DynamoDbChangeFeed:
                 **head_row_key(space),
                 "kind": "FEED_HEAD",
                 "space": space,
+                "table": self._table.name,
                 "begins_after": begins_after,
                 "last": begins_after,
                 "time": timestamp(at),
             }
+        )
+
+    def _begin_above(self, space: str, head: Row) -> None:
+        """The same for a table that was made of an earlier state of another, whose totals are those of its rows."""
+        self._table.update(
+            head_row_key(space),
+            UpdateExpression="SET #last = :ceiling, begins_after = :ceiling, #table = :here",
+            ConditionExpression="#last = :seen AND #table = :there",
+            ExpressionAttributeNames={"#last": "last", "#table": "table"},
+            ExpressionAttributeValues=to_item(
+                {
+                    ":ceiling": self._ceiling.read(space),
+                    ":here": self._table.name,
+                    ":seen": head["last"],
+                    ":there": head["table"],
+                }
+            ),
         )
 
 
@@ -148,10 +170,13 @@ def _batch(space: str, head: Row, taken: Sequence[_Taken], at: datetime) -> Feed
     return FeedBatch(space, changes) if changes else None
 
 
-def _actions(space: str, head: Row, batch: FeedBatch | None, taken: Sequence[_Taken]) -> list[dict[str, Any]]:
+def _actions(
+    space: str, head: Row, batch: FeedBatch | None, taken: Sequence[_Taken], at: datetime
+) -> list[dict[str, Any]]:
     actions = [_move_head(space, head, batch, taken), *map(_take_from, taken)]
     if batch:
-        actions.append({"Put": {"Item": to_item(feed_row(batch)), "ConditionExpression": "attribute_not_exists(pk)"}})
+        row = to_item(feed_row(batch, at))
+        actions.append({"Put": {"Item": row, "ConditionExpression": "attribute_not_exists(pk)"}})
     return actions
 
 

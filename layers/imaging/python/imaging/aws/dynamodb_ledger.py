@@ -21,6 +21,8 @@ from imaging.model.delivery import Delivery
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.ports.ledger import StudyLease
 
+_BEGINS = "begins_with(sk, :sk)"
+
 
 class DynamoDbLedger:
     """`imaging.ports.ledger`: DeliveryLedger and StudyDeliveries on the manifest table."""
@@ -35,12 +37,12 @@ class DynamoDbLedger:
 
     def read_instances(self, binding: str, study: StudyKey) -> dict[InstanceKey, Delivery]:
         """The entries of all instances of a study."""
-        found = map(delivery_of, self._rows(study, instances_prefix(binding)))
+        found = map(delivery_of, self._rows(study, _BEGINS, instances_prefix(binding)))
         return {one.subject: one for one in found if isinstance(one.subject, InstanceKey)}
 
     def read_revisions(self, binding: str, study: StudyKey) -> dict[int, Delivery]:
         """The entries of all revisions of a study, by number."""
-        return {one.number: one for one in map(delivery_of, self._rows(study, revisions_prefix(binding)))}
+        return {one.number: one for one in map(delivery_of, self._rows(study, _BEGINS, revisions_prefix(binding)))}
 
     def swap(self, before: Delivery | None, after: Delivery) -> bool:
         """Write an entry if it still is as it was read.
@@ -84,9 +86,11 @@ class DynamoDbLedger:
             ExpressionAttributeValues=to_item({":told": told, ":token": lease.token}),
         )
 
-    def read_deliveries(self, study: StudyKey, *, offset: int, limit: int) -> list[Delivery]:
-        """Entries of all bindings, in the order of their keys."""
-        return [delivery_of(row) for row in islice(self._rows(study, ""), offset, offset + limit)]
+    def read_deliveries(self, study: StudyKey, *, after: str, offset: int, limit: int) -> tuple[list[Delivery], str]:
+        """Entries of all bindings, in the order of their keys; the last key, where there are more."""
+        rows = list(islice(self._rows(study, "sk > :sk", after), offset, offset + limit + 1))
+        entries = [delivery_of(row) for row in rows[:limit]]
+        return entries, rows[limit - 1]["sk"] if len(rows) > limit else ""
 
     def read_refused(self, before: datetime) -> Iterator[tuple[str, StudyKey]]:
         """The binding and the study of each delivery that was refused and not made good since."""
@@ -101,12 +105,12 @@ class DynamoDbLedger:
             for row in rows:
                 yield str(row["sk"]).partition("#")[0], StudyKey(row["space"], row["study_instance_uid"])
 
-    def _rows(self, study: StudyKey, prefix: str) -> Iterator[Row]:
-        condition, values = "pk = :pk", {":pk": deliveries_partition(study)}
-        if prefix:
-            condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": prefix}
+    def _rows(self, study: StudyKey, condition: str, sort_key: str) -> Iterator[Row]:
+        values = {":pk": deliveries_partition(study)} | ({":sk": sort_key} if sort_key else {})
         return self._table.query(
-            KeyConditionExpression=condition, ExpressionAttributeValues=to_item(values), ConsistentRead=True
+            KeyConditionExpression="pk = :pk" + (f" AND {condition}" if sort_key else ""),
+            ExpressionAttributeValues=to_item(values),
+            ConsistentRead=True,
         )
 
 

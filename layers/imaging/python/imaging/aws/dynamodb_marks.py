@@ -32,14 +32,17 @@ class DynamoDbMarks:
 
     def tally(self, kind: PendingKind, before: datetime | None = None) -> Tally:
         """All marks of a kind, or those that have waited since before that moment."""
-        count, oldest = 0, []
-        for shard in range(PENDING_SHARDS):
-            wanted = _marked(kind, shard, before)
-            first = next(iter(self._table.query(**wanted, Limit=1)), None)
-            if first:
-                count += self._count(wanted)
-                oldest.append(datetime.fromisoformat(first["pending_since"]))
-        return Tally(count, min(oldest, default=None))
+        oldest = self.oldest(kind)
+        if oldest is None or (before and oldest >= before):
+            return Tally(0)
+        return Tally(sum(self._count(_marked(kind, shard, before)) for shard in range(PENDING_SHARDS)), oldest)
+
+    def oldest(self, kind: PendingKind) -> datetime | None:
+        """Since when the oldest mark of a kind waits."""
+        firsts = (
+            next(self._table.query(**_marked(kind, shard, None), Limit=1), None) for shard in range(PENDING_SHARDS)
+        )
+        return min((datetime.fromisoformat(first["pending_since"]) for first in firsts if first), default=None)
 
     def open_studies(self, at_most: int) -> list[Study]:
         """Rows of studies that are marked to be finalized."""

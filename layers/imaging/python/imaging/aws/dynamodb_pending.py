@@ -1,7 +1,9 @@
 """The marks of work left, read from a sparse index and removed one by one."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
 
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.feed_rows import batch_of_row, feed_row_key
@@ -40,6 +42,12 @@ class DynamoDbPendingWork:
     def open_studies(self, opened_before: datetime) -> Iterator[StudyKey]:
         """Studies without a revision of their latest change."""
         return map(study_of, self._marked(PendingKind.FINALIZE, opened_before))
+
+    def spaces_of_open_studies(self, at_most: int) -> list[str]:
+        """The space of each study without a revision of its latest change; no more of the rows is sent."""
+        projection = {"ProjectionExpression": "#space", "ExpressionAttributeNames": {"#space": "space"}}
+        marked = self._marked(PendingKind.FINALIZE, datetime.max.replace(tzinfo=UTC), **projection)
+        return [row["space"] for row in islice(marked, at_most)]
 
     def unannounced_changes(self, before: datetime) -> Iterator[InstanceKey]:
         """Instances with changes that the feed has not taken."""
@@ -118,10 +126,11 @@ class DynamoDbPendingWork:
             ConditionExpression="attribute_exists(pk)",
         )
 
-    def _marked(self, kind: PendingKind, before: datetime) -> Iterator[Row]:
+    def _marked(self, kind: PendingKind, before: datetime, **projection: Any) -> Iterator[Row]:  # noqa: ANN401
         for shard in range(PENDING_SHARDS):
             yield from self._table.query(
                 IndexName="pending",
                 KeyConditionExpression="pending = :pending AND pending_since < :before",
                 ExpressionAttributeValues=to_item({":pending": f"{kind.value}#{shard}", ":before": timestamp(before)}),
+                **projection,
             )

@@ -1,14 +1,14 @@
 """Lost rows put back, without touching those that are there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
-from imaging.aws.dynamodb_table import ManifestTable
+from imaging.aws.dynamodb_table import ConditionsFailed, ManifestTable
 from imaging.aws.restored_counts import RestoredCounts
-from imaging.aws.rows import Row, instance_row, instance_row_key, metadata_row, revision_row, to_item
-from imaging.aws.untold import SET_UNTOLD, restored, untold_marks, untold_names, untold_values
+from imaging.aws.rows import Row, instance_of, instance_row, instance_row_key, metadata_row, revision_row, to_item
+from imaging.aws.untold import SET_UNTOLD, entries_of, restored, untold_marks, untold_names, untold_values
 from imaging.errors import Unavailable
-from imaging.model.identifiers import StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.ports.manifest import Change
@@ -26,39 +26,37 @@ class DynamoDbStudyRestoration:
         self._table = table
         self._counts = RestoredCounts(table, query_tags)
 
-    def studies_of(self, space: str) -> Iterator[StudyKey]:
-        """Studies of the space that have instances."""
-        rows = self._table.query(
-            IndexName="by_date",
-            KeyConditionExpression="#space = :space",
-            ExpressionAttributeNames={"#space": "space"},
-            ExpressionAttributeValues={":space": {"S": space}},
-        )
-        return (StudyKey(row["space"], row["study_instance_uid"]) for row in rows)
+    def restore_metadata(self, versions: Sequence[Change]) -> None:
+        """Put back the METADATA rows of versions of instances."""
+        self._table.put_many(metadata_row(version) for version in versions if version.metadata)
 
-    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change], earlier: Sequence[Change] = ()) -> None:
-        """Put back the rows of a study; the STUDY row comes last, so that a repeat starts over."""
-        self._table.put_many(metadata_row(change) for change in [*earlier, *changes] if change.metadata)
+    def restore_instances(self, instances: Sequence[Instance]) -> None:
+        """Put back INSTANCE rows; a repeat finds them there."""
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            list(pool.map(self._restore_instance, [change.after for change in changes]))
+            list(pool.map(self._restore_instance, instances))
+
+    def restore_study(self, revisions: Sequence[Revision]) -> None:
+        """Put back the other rows; the STUDY row comes last, so that until then a repeat starts over."""
         for revision in revisions:
             # Told once more: an event is at least once, and FHIR may have lost it too.
             self._table.put_if_absent(revision_row(revision, _RESTORED))
         self._counts.restore(revisions)
 
     def _restore_instance(self, instance: Instance) -> None:
-        """Put the row back; one that an event made meanwhile goes on counting above the lost one's number.
+        """Put the row back, over one that knows less; one that knows what came later counts on from the lost one.
 
-        The feed is told what is there: it begins anew with the table.
+        An event may have made a row meanwhile, and a table that was recovered
+        as of an earlier moment has rows of that. The feed is told what is
+        there: it begins anew with the table.
         """
         marks = {} if instance.deleted else untold_marks(instance.key, [restored(instance)], instance.arrival.stored_at)
         if self._table.put_if_absent({**instance_row(instance), **marks}):
             return
         for _ in range(_ATTEMPTS):
             there = self._table.get(instance_row_key(instance.key))
-            if there is None or not _knows_less(there, instance):
+            if there is None or _stands_for(there, instance):
                 return
-            if self._count_on(instance, there):
+            if (self._overwrite if _is_older(there, instance) else self._count_on)(instance, there):
                 return
         raise Unavailable("An instance changed too quickly to be restored; it is tried again.")
 
@@ -81,6 +79,44 @@ class DynamoDbStudyRestoration:
             ),
         )
 
+    def _overwrite(self, instance: Instance, there: Row) -> bool:
+        """Put the lost row in the place of one that is older, and tell the difference; False if that moved on."""
+        untold = there.get("untold", [])
+        entries = [*untold, *entries_of(Change(instance_of(there), instance, None))]
+        row = {**instance_row(instance), **untold_marks(instance.key, entries, instance.arrival.stored_at)}
+        condition = "change_number = :seen_number AND version_id = :seen_version AND "
+        values = {":seen_number": there["change_number"], ":seen_version": there["version_id"]}
+        if untold:
+            condition, values = condition + "untold = :seen_untold", {**values, ":seen_untold": untold}
+        else:
+            condition += "attribute_not_exists(untold)"
+        put = {
+            "Item": to_item(row),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": to_item(values),
+        }
+        try:
+            self._table.transact([{"Put": put}])
+        except ConditionsFailed:
+            return False
+        return True
 
-def _knows_less(there: Row, instance: Instance) -> bool:
-    return bool(there["change_number"] <= instance.change_number and there["version_id"] != instance.version_id)
+
+def _stands_for(there: Row, instance: Instance) -> bool:
+    """Whether the row is as far as the lost one was."""
+    if there["change_number"] == instance.change_number:
+        return bool(there["version_id"] == instance.version_id)
+    return bool(there["change_number"] > instance.change_number)
+
+
+def _is_older(there: Row, instance: Instance) -> bool:
+    """Whether the row tells nothing that happened after the last revision.
+
+    Where clocks of doors differ it may be taken for older or later than it is;
+    whoever compares rows and objects mends that.
+    """
+    if there["change_number"] == instance.change_number:
+        return False
+    if there["version_id"] == instance.version_id:
+        return instance.deleted or not instance_of(there).deleted
+    return datetime.fromisoformat(there["stored_at"]) < instance.arrival.stored_at

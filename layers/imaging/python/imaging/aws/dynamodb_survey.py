@@ -1,6 +1,7 @@
-"""The rows of a study as `reconcile` compares them: read with few calls, and not consistently.
+"""The rows of a study as `reconcile` compares them: read with few calls.
 
-What differs is looked at again by whoever mends it, consistently.
+Several rows are read by key consistently, the many rows of a partition are not:
+what differs is looked at again, consistently, by whoever mends it.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -136,6 +137,7 @@ def _known_instance(row: Row) -> KnownInstance:
     is_marked = "pending" in row
     return KnownInstance(
         key=instance_key_of(row),
+        change_number=row["change_number"],
         version_id=row["version_id"],
         deleted=row["action"] == Action.DELETE,
         untold_since=datetime.fromisoformat(row["pending_since"]) if is_marked else None,

@@ -128,7 +128,7 @@ class ManifestTable:
                 if "TransactionConflict" not in reasons:
                     raise
             time.sleep(pause)
-        raise Unavailable("Too many writers on one study at a time; the write is tried again.")
+        raise Unavailable("Too many write the same rows of the manifest at a time; the write is tried again.")
 
 
 def _pauses() -> Iterator[float]:

@@ -41,19 +41,23 @@ def feed_row_key(space: str, last: int) -> Row:
     return {"pk": feed_partition(space, last), "sk": feed_sort_key(last)}
 
 
-def feed_row(batch: FeedBatch) -> Row:
-    """The FEED row, with the mark of a batch that no event has told."""
-    row_key, told_at = feed_row_key(batch.space, batch.last), timestamp(batch.changes[0].told_at)
+def feed_row(batch: FeedBatch, at: datetime) -> Row:
+    """The FEED row, with the mark of a batch that no event has told.
+
+    The mark bears the moment by the writer's own clock: that of the feed may
+    be ahead, and no sweeper would look at the batch until then.
+    """
+    row_key = feed_row_key(batch.space, batch.last)
     return {
         **row_key,
         "kind": "FEED",
         "space": batch.space,
         "first": batch.changes[0].sequence,
         "last": batch.last,
-        "time": told_at,
+        "time": timestamp(batch.changes[0].told_at),
         "changes": packed({"changes": [_document_of(change) for change in batch.changes]}),  # type: ignore[dict-item]
         "pending": feed_mark(crc32(f"{row_key['pk']}/{row_key['sk']}".encode()) % PENDING_SHARDS),
-        "pending_since": told_at,
+        "pending_since": timestamp(at),
     }
 
 

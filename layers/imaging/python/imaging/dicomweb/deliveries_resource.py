@@ -14,11 +14,13 @@ from imaging.model.delivery import Delivery
 from imaging.model.identifiers import InstanceKey
 from imaging.model.links import Links
 from imaging.reading.read_deliveries import ReadDeliveries
+from imaging.reading.search_cursor import foreign_cursor
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_OFFSET = 1_000_000
 
+_PLACE = re.compile("[A-Za-z0-9.#-]{1,200}")  # a binding's name and two UIDs, or a revision
 _PARAMETERS = {"offset": (0, 0, MAX_OFFSET), "limit": (DEFAULT_LIMIT, 1, MAX_LIMIT)}
 
 
@@ -40,10 +42,10 @@ class DeliveriesResource:
         """
         media_type = choose(request.accept, (JSON,))
         study, asked = target_of(names).study, _asked(request.parameters)
-        page = self._read(study, **asked)
+        page = self._read(study, after=_after(request.parameters), **asked)
         headers = {"Cache-Control": "no-store"}
-        if page.next_offset is not None:
-            query = urlencode({"offset": page.next_offset, "limit": asked["limit"]})
+        if page.next:
+            query = urlencode({"limit": asked["limit"], "after": page.next})
             headers["Link"] = f'<{self._links.deliveries(study)}?{query}>; rel="next"'
         return json_response(
             request,
@@ -76,15 +78,22 @@ def _document(entry: Delivery) -> dict[str, Any]:
 def _asked(parameters: Sequence[tuple[str, str]]) -> Mapping[str, int]:
     asked = {name: default for name, (default, _, _) in _PARAMETERS.items()}
     for name, text in parameters:
-        if name.lower() == "accept":  # PS3.18 8.3.3.1
+        if name.lower() in ("accept", "after"):  # PS3.18 8.3.3.1
             continue
         if name.lower() not in _PARAMETERS:
-            raise _malformed("Deliveries have no such parameter; they take offset and limit.")
+            raise _malformed("Deliveries have no such parameter; they take offset, limit and after.")
         _, least, most = _PARAMETERS[name.lower()]
         if not re.fullmatch("[0-9]{1,7}", text) or not least <= int(text) <= most:
             raise _malformed(f"The {name.lower()} must be a whole number from {least} to {most}.")
         asked[name.lower()] = int(text)
     return asked
+
+
+def _after(parameters: Sequence[tuple[str, str]]) -> str:
+    given = [text for name, text in parameters if name.lower() == "after"]
+    if not all(_PLACE.fullmatch(text) for text in given) or len(given) > 1:
+        raise foreign_cursor()
+    return "".join(given)
 
 
 def _malformed(sentence: str) -> Rejected:

@@ -13,13 +13,13 @@ from imaging.errors import Rejected, RejectReason
 from imaging.model.links import Links
 from imaging.model.revision import Revision
 from imaging.model.revision_document import document_of
-from imaging.reading.read_history import ReadHistory
+from imaging.reading.read_history import MOST_REVISIONS, ReadHistory
 from imaging.reading.retrieval import Retrieval
 from imaging.reading.window import Window
 
 _OFFERS = (Offer(JSON), Offer(DICOM, is_multipart=True), Offer(ZIP), Offer(OCTET_STREAM, is_multipart=True))
 _NARROWER = "read it in pages, by offset= and limit="
-_MOST_AT_A_TIME = 10_000
+_MOST_INSTANCES = 10_000
 
 
 class HistoryResource:
@@ -52,10 +52,10 @@ class HistoryResource:
         Unavailable
             A revision cannot be read.
         """
-        media_type, window = choose(request.accept, (JSON,)), _window(request)
+        media_type, window = choose(request.accept, (JSON,)), _window(request, MOST_REVISIONS)
         study = target_of(names).study
         history = self._history.entries(study, window)
-        headers = _link(f"{self._links.study(study)}/revisions", window.next(history.length))
+        headers = _link(f"{self._links.study(study)}/revisions", history.following)
         return self._json(request, media_type, json_bytes(history.entries), headers)
 
     def revision(self, request: Request, names: Names) -> Response:
@@ -71,7 +71,7 @@ class HistoryResource:
         media_type = acceptable(request.accept, _OFFERS)[0].offer.media_type
         if media_type != JSON:
             return self._retrieved("", request, names)
-        study, number, window = target_of(names).study, _number(names), _window(request)
+        study, number, window = target_of(names).study, _number(names), _window(request, _MOST_INSTANCES)
         revision = self._history.revision(study, number)
         document, length = _shown(revision, window)
         headers = _link(self._links.revision(study, number), window.next(length))
@@ -110,15 +110,15 @@ def _number(names: Names) -> int:
     return int(names["number"])
 
 
-def _window(request: Request) -> Window:
+def _window(request: Request, most: int) -> Window:
     asked = dict(request.parameters)
     if "offset" not in asked and "limit" not in asked:
         return Window()
-    offset, limit = asked.get("offset", "0"), asked.get("limit", str(_MOST_AT_A_TIME))
+    offset, limit = asked.get("offset", "0"), asked.get("limit", str(most))
     if not re.fullmatch("[0-9]{1,9}", offset):
         raise Rejected(RejectReason.MALFORMED_REQUEST, "offset is one whole number, 0 or more.")
-    if not re.fullmatch("[0-9]{1,9}", limit) or not 1 <= int(limit) <= _MOST_AT_A_TIME:
-        raise Rejected(RejectReason.MALFORMED_REQUEST, f"limit is one whole number, 1 to {_MOST_AT_A_TIME}.")
+    if not re.fullmatch("[0-9]{1,9}", limit) or not 1 <= int(limit) <= most:
+        raise Rejected(RejectReason.MALFORMED_REQUEST, f"limit is one whole number, 1 to {most}.")
     return Window(int(offset), int(limit))
 
 

@@ -37,4 +37,5 @@ class SpacesResource:
             "instances": summary.totals.instances,
             "bytes": summary.totals.bytes,
             "open_studies": summary.open_studies,
+            **({} if summary.is_exact else {"open_studies_exact": False}),
         }

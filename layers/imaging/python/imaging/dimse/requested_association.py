@@ -21,7 +21,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
 from pynetdicom.transport import AssociationSocket
 
 from imaging.dimse.negotiation import lift_restrictions
-from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.errors import Unavailable
 
 MAX_KINDS = 128
 """Presentation contexts of an association: their odd IDs fit one byte, PS3.8 Section 9.3.2.2."""
@@ -35,8 +35,8 @@ _LONGEST_PDU_BYTES = 128 * 1024  # also for a peer without a limit
 _PDV_HEADER_BYTES = 6  # length, presentation context ID, message control header: PS3.8 Section 9.3.5.1
 _OPEN = "Sta6"  # PS3.8 Table 9-4: association established and ready for data transfer
 
-# Result, source and reason of a rejection, PS3.8 Table 9-21, that nobody cures by waiting.
-_REJECTIONS_FOR_GOOD = {
+# Result, source and reason of a rejection, PS3.8 Table 9-21, that last until somebody mends a setting.
+_REJECTIONS_TO_MEND = {
     (1, 1, 3): "does not know our AE title; mend the binding's calling_ae_title, or let the node know it",
     (1, 1, 7): "does not answer to the called AE title; mend the binding's called_ae_title",
 }
@@ -71,10 +71,8 @@ class RequestedAssociation:
 
     Raises
     ------
-    Rejected
-        The node does not know one of the AE titles.
     Unavailable
-        It does not answer, or rejects or aborts the association.
+        The node does not answer, or rejects or aborts the association.
     """
 
     def __init__(self, node: Node, kinds: Sequence[Kind]) -> None:
@@ -188,10 +186,10 @@ def _associate(node: Node, kinds: Sequence[Kind], connections: list[socket.socke
     return association
 
 
-def _rejection(answer: A_ASSOCIATE) -> Rejected | Unavailable:
+def _rejection(answer: A_ASSOCIATE) -> Unavailable:
     reason = (answer.result, answer.result_source, answer.diagnostic)
-    if reason in _REJECTIONS_FOR_GOOD:
-        return Rejected(RejectReason.MALFORMED_REQUEST, f"The node {_REJECTIONS_FOR_GOOD[reason]}.")
+    if reason in _REJECTIONS_TO_MEND:
+        return Unavailable(f"The node {_REJECTIONS_TO_MEND[reason]}.")
     return Unavailable(f"The node rejects the association ({'/'.join(map(str, reason))}); it is tried again.")
 
 

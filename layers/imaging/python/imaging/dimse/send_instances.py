@@ -1,6 +1,7 @@
 """A DIMSE node as a binding's target: C-STORE as SCU, PS3.4 Annex B."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypeAlias
@@ -45,20 +46,13 @@ class DimseTarget:
 
     def send(self, instances: Sequence[Instance]) -> Generator[Sent, None, None]:
         """Send them one by one over as few associations as their kinds need; see the port."""
-        later: Unavailable | None = None
         with self._turn:
             self._stay()
             try:
                 for run in _runs(instances):
-                    for instance, outcome in self._stored(run):
-                        if isinstance(outcome, Unavailable):
-                            later = outcome  # one that the node cannot take now holds up no other
-                        else:
-                            yield Sent(instance, outcome)
+                    yield from self._stored(run)
             finally:
                 self._leave_later()
-        if later:
-            raise later
 
     def close(self) -> None:
         """Release the association."""
@@ -66,29 +60,29 @@ class DimseTarget:
             self._stay()
             self._leave()
 
-    def _stored(self, instances: Sequence[Instance]) -> Iterator[tuple[Instance, Rejected | Unavailable | None]]:
-        kinds = list(dict.fromkeys(map(_kind, instances)))
-        try:
-            association = self._associated(kinds)
-        except Rejected as refusal:
-            yield from ((instance, refusal) for instance in instances)
-            return
-        accepted = []
-        for instance in instances:
-            if _kind(instance) in association.accepted:
-                accepted.append(instance)
-            else:
-                yield instance, _not_accepted(instance)
-        try:
-            with closing(self._stream(Extent.whole(instance) for instance in accepted)) as pieces:
-                for instance in accepted:
-                    status = association.store(
-                        _kind(instance), instance.key.sop_instance_uid, _data_set(pieces, instance.size_bytes)
-                    )
-                    yield instance, None if _is_stored(status) else failure_of(status)
-        except (Unavailable, Rejected):  # the middle of a message may be the last thing that was sent
-            association.abort()
-            raise
+    def _stored(self, run: Sequence[Instance]) -> Iterator[Sent]:
+        kinds, left = list(dict.fromkeys(map(_kind, run))), deque(run)
+        while left:  # over another association behind an instance that ended one
+            for sent in self._stored_over(self._associated(kinds), tuple(left)):
+                left.popleft()
+                yield sent
+
+    def _stored_over(self, association: RequestedAssociation, instances: Sequence[Instance]) -> Iterator[Sent]:
+        accepted = [instance for instance in instances if _kind(instance) in association.accepted]
+        with closing(self._stream(Extent.whole(instance) for instance in accepted)) as pieces:
+            for instance in instances:
+                kind = _kind(instance)
+                if kind not in association.accepted:
+                    yield Sent(instance, _not_accepted(instance))
+                    continue
+                data_set = _data_set(pieces, instance.size_bytes)
+                try:
+                    status = association.store(kind, instance.key.sop_instance_uid, data_set)
+                except (Unavailable, Rejected) as failure:
+                    association.abort()  # the middle of a message may be the last thing that was sent
+                    yield Sent(instance, failure)
+                    return
+                yield Sent(instance, None if _is_stored(status) else failure_of(status))
 
     def _associated(self, kinds: Sequence[Kind]) -> RequestedAssociation:
         kept = self._association

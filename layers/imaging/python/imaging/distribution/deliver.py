@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from imaging.distribution.binding_filter import fits_space
+from imaging.distribution.entries import SetAside
 from imaging.distribution.hint import Hint, hint_of
 from imaging.errors import Rejected
 from imaging.model.binding import Binding, Occasion
@@ -20,6 +21,8 @@ class Deliver:
 
     Parameters
     ----------
+    set_aside
+        For messages that make no sense; `Entries` has it for what a target refuses.
     of_instance
         `DeliverInstance`, of a binding on instances.
     of_study
@@ -27,9 +30,15 @@ class Deliver:
     """
 
     def __init__(
-        self, binding: Binding, *, of_instance: OfInstance | None = None, of_study: OfStudy | None = None
+        self,
+        binding: Binding,
+        set_aside: SetAside,
+        *,
+        of_instance: OfInstance | None = None,
+        of_study: OfStudy | None = None,
     ) -> None:
         self._binding = binding
+        self._set_aside = set_aside
         self._of_instance = of_instance
         self._of_study = of_study
 
@@ -46,11 +55,12 @@ class Deliver:
         Raises
         ------
         Unavailable
-            The target does not answer, or another process is at work: the message is put off.
+            The target or the dead-letter queue does not answer, or another process is at work: the message is put off.
         """
         try:
             hint = hint_of(message)
         except Rejected as refusal:
+            self._set_aside(message, str(refusal))
             return Delivered(Result.REFUSED, reason=str(refusal))
         if not fits_space(self._binding.filter, hint.study.space):
             return Delivered(Result.NOTHING_LEFT)

@@ -1,7 +1,7 @@
 """Deliver an instance, or tell of it: as it is now, whatever change the message was about."""
 
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,8 +30,8 @@ def sending(target: InstanceTarget) -> Act:
             answer = next(answers, None)
         if answer is None:
             raise Unavailable("The target did not answer for the instance.")
-        if answer.refusal:
-            raise answer.refusal
+        if answer.failure:
+            raise answer.failure
 
     return send
 
@@ -71,28 +71,21 @@ class DeliverInstance:
         Unavailable
             The target does not answer, or another process is at work on it.
         """
-        in_turn = self._entries.study_held(key.study, deadline) if self._binding.ordered else nullcontext()
-        with in_turn:
-            return self._deliver(hint, key, deadline)
-
-    def _deliver(self, hint: Hint, key: InstanceKey, deadline: datetime) -> Delivered:
         row = self._read(key)
         entry = self._entries.ledger.read_instance(self._binding.name, key)
         if row is None or not fits(self._binding.filter, facts_of(row)):
             self._entries.supersede(entry)
             return Delivered(Result.NOTHING_LEFT)
-        standing = hint.standing(entry, row.change_number)
-        if standing is Outcome.DELIVERED:
+        if hint.standing(entry, row.change_number):
             return Delivered(Result.NOTHING_LEFT)
-        if entry and standing is Outcome.REFUSED:
-            return Delivered(Result.REFUSED, reason=entry.reason)
-        return self._try(row, self._entries.claimed(entry, key, row.change_number, deadline))
+        return self._try(hint, row, self._entries.claimed(entry, key, row.change_number, deadline))
 
-    def _try(self, row: Instance, claimed: Delivery) -> Delivered:
+    def _try(self, hint: Hint, row: Instance, claimed: Delivery) -> Delivered:
         try:
             self._act(row)
         except Rejected as refusal:
-            self._settle(claimed, Outcome.REFUSED, str(refusal))
+            at = self._entries.refused_at(hint.message, str(refusal))
+            self._entries.settle_instance(claimed, claimed.settled(Outcome.REFUSED, at, str(refusal)))
             return Delivered(Result.REFUSED, reason=str(refusal))
         except Unavailable as failure:
             self._settle(claimed, Outcome.RETRYING, str(failure))

@@ -1,9 +1,10 @@
 """One binding's entries in the ledger: claimed before the target is asked, settled after it has answered."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 from imaging.errors import Unavailable
 from imaging.model.delivery import Delivery, Outcome
@@ -12,6 +13,11 @@ from imaging.ports.ledger import DeliveryLedger
 
 MARGIN = timedelta(minutes=2)
 """How long a claim outlasts its process, which ends what it has begun; and clocks differ."""
+
+SetAside: TypeAlias = Callable[[Mapping[str, Any], str], None]
+"""Puts a message into the dead-letter queue, with the reason."""
+
+_UNSETTLED = (Outcome.RETRYING, Outcome.REFUSED)
 
 
 @dataclass
@@ -25,12 +31,18 @@ class Entries:
     """Reads and writes the entries of one binding."""
 
     def __init__(
-        self, binding: str, ledger: DeliveryLedger, clock: Callable[[], datetime], new_claim: Callable[[], str]
+        self,
+        binding: str,
+        ledger: DeliveryLedger,
+        clock: Callable[[], datetime],
+        new_claim: Callable[[], str],
+        set_aside: SetAside,
     ) -> None:
         self.binding = binding
         self.ledger = ledger
         self.clock = clock
         self._new_claim = new_claim
+        self._set_aside = set_aside
 
     @contextmanager
     def study_held(self, study: StudyKey, deadline: datetime) -> Iterator[Progress]:
@@ -95,15 +107,26 @@ class Entries:
             if self.ledger.swap(now, now.settled(Outcome.RETRYING, self.clock(), reason)):
                 raise Unavailable("The delivery of an instance took longer than its time; it is looked at again.")
 
+    def refused_at(self, message: Mapping[str, Any], reason: str) -> datetime:
+        """Set a message aside; the moment of the refusal, for the ledger.
+
+        The letter is there before the entry is: who meets a refusal in the
+        ledger need not write another. And it is not older than the entry: what
+        it is about is tried again when it comes back.
+        """
+        at = self.clock()
+        self._set_aside(message, reason)
+        return at
+
     def supersede(self, entry: Delivery | None) -> None:
-        """Close an entry that waits for a try, since there is nothing left to send.
+        """Close an entry that waits for a try, or for a human, since there is nothing left to send.
 
         Raises
         ------
         Unavailable
             Another process is at work on it, and may yet fail.
         """
-        if entry is None or entry.outcome is not Outcome.RETRYING:
+        if entry is None or entry.outcome not in _UNSETTLED:
             return
         now = self.clock()
         if entry.is_claimed(now) or not self.ledger.swap(entry, entry.settled(Outcome.SUPERSEDED, now)):
@@ -112,8 +135,7 @@ class Entries:
 
 def tries_after(seen: Delivery | None, number: int) -> int:
     """How many tries of this number there are with the next one."""
-    unsettled = (Outcome.RETRYING, Outcome.REFUSED)
-    return seen.tries + 1 if seen and seen.number == number and seen.outcome in unsettled else 1
+    return seen.tries + 1 if seen and seen.number == number and seen.outcome in _UNSETTLED else 1
 
 
 def _busy(what: str) -> Unavailable:

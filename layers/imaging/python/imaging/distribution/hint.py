@@ -24,6 +24,8 @@ class Hint:
         None: the hint is about a revision of the study.
     number
         The instance's change number, or the revision.
+    message
+        As it came.
     set_aside_at
         When the message was put into the dead-letter queue from which it came
         back: a refusal before that is tried again.
@@ -36,6 +38,7 @@ class Hint:
 
     study: StudyKey
     number: int
+    message: Mapping[str, Any]
     instance: InstanceKey | None = None
     set_aside_at: datetime | None = None
     again_since: datetime | None = None
@@ -47,7 +50,7 @@ class Hint:
             return None
         if self.again_since and entry.at < self.again_since:
             return None
-        if entry.outcome is Outcome.REFUSED and self.set_aside_at and entry.at < self.set_aside_at:
+        if entry.outcome is Outcome.REFUSED and self.set_aside_at and entry.at <= self.set_aside_at:
             return None
         return entry.outcome if entry.outcome in (Outcome.DELIVERED, Outcome.REFUSED) else None
 
@@ -71,6 +74,7 @@ def hint_of(message: Mapping[str, Any]) -> Hint:
         return Hint(
             study=study,
             number=int(detail["change_number"] if instance else detail["revision"]),
+            message=message,
             instance=instance,
             set_aside_at=_moment(aside.get("at")),
             again_since=_moment(replay.get("again_since")),

@@ -12,6 +12,7 @@ from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision
 from imaging.ports.catalogue import RevisionSource, StudyContents, StudyHistory
+from imaging.ports.delivery import Sent
 
 
 @dataclass
@@ -20,12 +21,21 @@ class StudyWork:
 
     Attributes
     ----------
+    is_due
+        Whether anything is left of the revision, and fits the filter.
     refusals
         Why instances of the revision were refused, now or before.
+    obsolete
+        The ledger's entries of what need not be sent any more.
+    later
+        What could not be sent now.
     """
 
     wanted: list[Instance] = field(default_factory=list)
+    is_due: bool = False
     refusals: list[str] = field(default_factory=list)
+    obsolete: list[Delivery] = field(default_factory=list)
+    later: list[Sent] = field(default_factory=list)
     sent: int = 0
 
 
@@ -58,14 +68,15 @@ class ReadStudyWork:
             raise Unavailable("The manifest does not have that revision of the study; it may be being rebuilt.")
         return row.revision
 
-    def __call__(self, hint: Hint, number: int, done: Mapping[InstanceKey, Delivery]) -> StudyWork | None:
-        """What is to be sent of revision `number`; None if nothing is left of it or it does not fit the filter.
+    def __call__(self, hint: Hint, number: int, done: Mapping[InstanceKey, Delivery]) -> StudyWork:
+        """What is to be sent of revision `number`.
 
         A study fits, whole, as soon as one of its instances does.
         """
         work, does_fit, is_empty = StudyWork(), not asks_of_instances(self._filter), True
-        held = _uids(self._revision(hint.study, number))
+        held, present = _uids(self._revision(hint.study, number)), set()
         for row in self._contents.read_instances(hint.study):
+            present.add(row.key)
             if (row.key.series_instance_uid, row.key.sop_instance_uid) not in held:
                 continue
             is_empty = False
@@ -76,7 +87,11 @@ class ReadStudyWork:
                 work.wanted.append(replace(row, attributes={}, pixel_layout=b""))
             elif entry and standing is Outcome.REFUSED:
                 work.refusals.append(entry.reason)
-        return work if does_fit and not is_empty else None
+        # What failed before goes last, and holds up nothing behind it.
+        work.wanted.sort(key=lambda row: row.key in done and done[row.key].outcome is Outcome.RETRYING)
+        work.is_due = does_fit and not is_empty
+        work.obsolete = [entry for key, entry in done.items() if key not in present or not work.is_due]
+        return work
 
     def _revision(self, study: StudyKey, number: int) -> Revision:
         committed = self._history.read_revision(study, number)

@@ -10,7 +10,6 @@ from imaging.errors import Unavailable
 from imaging.model.delivery import Delivered, Result
 
 DeliverMessage = Callable[[Mapping[str, Any], datetime], Delivered]
-SetAside = Callable[[Mapping[str, Any], str], None]
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,11 @@ class Handled:
 
 
 class WorkOff:
-    """Delivers, and sees to it that nothing is lost of what cannot be delivered.
+    """Delivers, and sees to it that what cannot be delivered now comes back."""
 
-    Parameters
-    ----------
-    set_aside
-        Puts a message into the dead-letter queue, with the reason.
-    """
-
-    def __init__(self, deliver: DeliverMessage, queue: BindingQueue, set_aside: SetAside) -> None:
+    def __init__(self, deliver: DeliverMessage, queue: BindingQueue) -> None:
         self._deliver = deliver
         self._queue = queue
-        self._set_aside = set_aside
 
     def __call__(self, received: ReceivedMessage, deadline: datetime) -> Handled:
         """Handle a message.
@@ -87,8 +79,6 @@ class WorkOff:
         message = _read(received.body)
         try:
             delivered = self._deliver(message, deadline)
-            if delivered.result is Result.REFUSED:
-                self._set_aside(message, delivered.reason)  # before it is acknowledged, as everything else
         except Unavailable as failure:
             self._queue.put_off(received.receipt_handle, received.tries, failure.wait_seconds)
             return Handled(is_done=False, delivered=None, why=str(failure))

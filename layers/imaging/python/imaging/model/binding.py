@@ -57,15 +57,12 @@ class Binding:
     ----------
     target
         As configured: the key that names the kind, and what goes with it.
-    ordered
-        Whether deliveries of one study go one at a time.
     """
 
     name: str
     on: Occasion
     filter: BindingFilter
     target: Mapping[str, Any]
-    ordered: bool = False
 
     @property
     def kind(self) -> TargetKind:
@@ -80,7 +77,6 @@ def binding_of(document: Mapping[str, Any]) -> Binding:
         on=Occasion(document["on"]),
         filter=BindingFilter(**document.get("filter", {})),
         target=document["target"],
-        ordered=document.get("ordered", False),
     )
 
 

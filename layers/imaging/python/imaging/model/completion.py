@@ -69,6 +69,10 @@ class Completion:
         reached = {reason for reason, moment in self._moments(study) if moment <= now}
         return next((reason for reason in CompletionReason if reason in reached), None)
 
+    def has_waited_longest(self, study: Study, now: datetime) -> bool:
+        """Whether it has been open for as long as the space allows, whatever else is a reason by now."""
+        return self.longest_wait is not None and study.opened_at + self.longest_wait <= now
+
     def _moments(self, study: Study) -> Iterator[tuple[CompletionReason, datetime]]:
         yield CompletionReason.QUIET, study.last_change_at + self.quiet
         if self.longest_wait is not None:

@@ -65,9 +65,9 @@ class Result(StrEnum):
     DELIVERED = "delivered"
     """Acknowledge it."""
     NOTHING_LEFT = "nothing-left"
-    """Acknowledge it: it is not for this binding, or was delivered by another message."""
+    """Acknowledge it: it is not for this binding, or what it is about was delivered or refused before."""
     REFUSED = "refused"
-    """Put it into the binding's dead-letter queue with the reason, then acknowledge it."""
+    """Acknowledge it: what was refused lies in the binding's dead-letter queue, with the reason."""
     UNFINISHED = "unfinished"
     """Time ran out with part of it delivered: let it come back at once."""
 

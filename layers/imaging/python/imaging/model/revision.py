@@ -7,8 +7,8 @@ from typing import Any
 
 from imaging.model.completion import CompletionReason
 from imaging.model.events import RevisionCounts
-from imaging.model.identifiers import StudyKey
-from imaging.model.instance import Action, DicomJson, Instance
+from imaging.model.identifiers import InstanceKey, StudyKey
+from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
 
 
 @dataclass(frozen=True, order=True)
@@ -98,6 +98,23 @@ class Revision:
     def is_change(self) -> bool:
         """Whether anything differs from the revision before."""
         return bool(self.additions or self.modifications or self.deletions)
+
+    def key_of(self, series_instance_uid: str, sop_instance_uid: str) -> InstanceKey:
+        """The key of an instance of this study."""
+        return InstanceKey(self.study.space, self.study.study_instance_uid, series_instance_uid, sop_instance_uid)
+
+    def row_of(self, series: RevisionSeries, instance: RevisionInstance) -> Instance:
+        """An instance as far as the revision tells it, which is not by which door it came, nor when."""
+        return Instance(
+            key=self.key_of(series.series_instance_uid, instance.sop_instance_uid),
+            change_number=instance.change_number,
+            action=instance.action,
+            version_id=instance.version_id,
+            size_bytes=instance.size_bytes,
+            arrival=Arrival(instance.data_set_digest, instance.transfer_syntax_uid, Door.BY_HAND, self.created_at),
+            sop_class_uid=instance.sop_class_uid,
+            attributes={**self.attributes, **series.attributes, **instance.attributes},
+        )
 
     def entry(self) -> dict[str, Any]:
         """The entry of the study's history, as contract and API show it."""

@@ -61,7 +61,7 @@ class AnnounceChange:
     def changes(self, instances: Sequence[InstanceKey]) -> int:
         """Tell all that these instances have not told yet; how many changes that were."""
         told = 0
-        for batch in self._feed.append(instances, self._clock()):
+        for batch in self._feed.append(instances, self._clock):
             self.batch(batch)
             told += len(batch.changes)
         return told

@@ -17,9 +17,10 @@ from typing import Protocol
 from imaging.errors import ImagingError, Unavailable, nameless
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.pipeline.fill_study import FillStudy
-from imaging.ports.manifest import StudyFence, StudyRestoration
+from imaging.ports.manifest import StudyFence
 from imaging.ports.objects import ObjectListing, ObjectStore
 from imaging.ports.query_tags import AttributeRewriting, TagRegister, TagRegisters, name_of
+from imaging.ports.reconciliation import ManifestSurvey
 from imaging.settings import QueryTag
 
 _STUDIES_A_NOTE = 20
@@ -40,7 +41,7 @@ class Stores:
     listing: ObjectListing
     objects: ObjectStore
     fence: StudyFence
-    studies: StudyRestoration
+    survey: ManifestSurvey
 
 
 class BackFill:
@@ -98,7 +99,7 @@ class BackFill:
             return register
         now = replace(register, ready=register.ready & configured, pending=configured - register.ready)
         if configured - known:
-            studies = sum(1 for _ in self._stores.studies.studies_of(space))
+            studies = sum(1 for _ in self._stores.survey.studies_of(space))
             now = TagRegister(
                 space, now.ready, now.pending, since=self._clock(), studies_in_all=studies, version=register.version
             )

@@ -103,17 +103,18 @@ class FinalizeStudy:
         study = self._fence.read_study(key)
         if study is None or study.state is StudyState.FINAL:
             return Finalized.NOTHING_OPEN
-        reason = self._completions.of(key.space).reason(study, self._clock())
+        completion, now = self._completions.of(key.space), self._clock()
+        reason = completion.reason(study, now)
         if reason is None:
             self._timer.arm(key, study.changes, self._completions.due(study))
             return Finalized.NOT_DUE_YET
-        is_lasting = reason is CompletionReason.LONGEST_WAIT
+        is_lasting = completion.has_waited_longest(study, now)
         if is_lasting and self._is_being_worked_on(study):
             return Finalized.OVERTAKEN
         claim = self._new_claim()
         if not self._fence.claim(study, claim, self._clock(), however_changed=is_lasting):
             return self._wait_again(key)
-        return self._finalize(study, claim, reason)
+        return self._finalize(study, claim, reason, is_lasting=is_lasting)
 
     def _is_being_worked_on(self, study: Study) -> bool:
         """Whether another finalizer may still commit; taken over on every change, none would ever come to its end."""
@@ -125,13 +126,14 @@ class FinalizeStudy:
         self._timer.arm(study.key, study.changes, Due(ends_at, ends_at))
         return True
 
-    def _finalize(self, study: Study, claim: str, reason: CompletionReason) -> Finalized:
+    def _finalize(self, study: Study, claim: str, reason: CompletionReason, *, is_lasting: bool) -> Finalized:
         series_rows = self._fence.read_series(study.key)
         rows = self._fence.read_instances(study.key)
         if not hint_holds(reason, study, rows):
-            self._fence.let_go(study, claim, forget_hints=True)
-            return self._wait_again(study.key)
-        is_lasting = reason is CompletionReason.LONGEST_WAIT
+            if not is_lasting:
+                self._fence.let_go(study, claim, forget_hints=True)
+                return self._wait_again(study.key)
+            reason = CompletionReason.LONGEST_WAIT
         is_all = self._compare(study, rows, waits=not is_lasting and self._waits(study))
         if not is_all and is_lasting:
             rows = self._fence.read_instances(study.key)  # what is gone was recorded; what goes now, goes on

@@ -12,15 +12,16 @@ cursor that is a little behind: what is compared twice is the same.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from imaging.errors import ImagingError, Unavailable, nameless
+from imaging.dicom.uid import check_uid
+from imaging.errors import ImagingError, Rejected, Unavailable, nameless
 from imaging.model.identifiers import StudyKey
 from imaging.model.reconciliation import Pass, Phase, Reconciled
 from imaging.pipeline.back_fill import Warn
@@ -31,8 +32,10 @@ from imaging.ports.objects import ListedVersion, ObjectListing
 from imaging.ports.reconciliation import ManifestSurvey, ReconcilePasses
 
 _SIDE_BY_SIDE = 8
+_VERSIONS_AT_A_TIME = 20_000  # of the studies that are compared side by side; one that has more is alone
 _LEASE = timedelta(minutes=10)
 _KEPT_EVERY = timedelta(seconds=10)
+_LOOKED_EVERY_SECONDS = 5.0
 _AGAIN = timedelta(days=1)  # after a pass that left something
 _MOST_REMEMBERED = 200_000  # Study Instance UIDs; some 30 MB
 
@@ -147,16 +150,17 @@ class Reconcile:
     def _of_bucket(self, under_way: Pass, met: set[str]) -> "Iterator[_Work]":
         start_after = f"studies/{under_way.position}/~" if under_way.position else ""
         listed = self._listing.all_versions(under_way.space, "studies/", start_after)
-        for study_instance_uid, versions in groupby(listed, key=_study_of):
+        for name, listed_versions in groupby(listed, key=_study_of):
             if len(met) < _MOST_REMEMBERED:
-                met.add(study_instance_uid)
-            study = StudyKey(under_way.space, study_instance_uid)
-            yield study_instance_uid, study, partial(self._study, study, list(versions))
+                met.add(name)
+            study, versions = StudyKey(under_way.space, name), list(listed_versions)
+            # What is no UID was put by hand: it may name a patient, and is no place to go on behind.
+            yield _Work(name if _is_uid(name) else "", study, len(versions), partial(self._study, study, versions))
 
     def _of_manifest(self, under_way: Pass, met: set[str]) -> "Iterator[_Work]":
         for position, study in self._survey.studies_of(under_way.space, under_way.position):
             if study.study_instance_uid not in met:
-                yield position, study, partial(self._if_lost, study)
+                yield _Work(position, study, 1, partial(self._if_lost, study))
 
     def _if_lost(self, study: StudyKey) -> Reconciled:
         # Nearly every study has its first revision; to look for that costs a twelfth of a listing.
@@ -165,7 +169,22 @@ class Reconcile:
         return self._study.lost_whole(study)
 
 
-_Work = tuple[str, StudyKey, Callable[[], Reconciled]]
+@dataclass(frozen=True)
+class _Work:
+    """A study to compare.
+
+    Attributes
+    ----------
+    position
+        Where the cursor goes when it is done; "": it stays.
+    versions
+        How many were listed of it.
+    """
+
+    position: str
+    study: StudyKey
+    versions: int
+    call: Callable[[], Reconciled]
 
 
 class _Slice:
@@ -191,42 +210,66 @@ class _Slice:
         self._kept_at = clock()
         self.is_over = False
 
-    def work(self, studies: "Iterable[_Work]") -> None:
-        """Go through the studies until the deadline."""
-        ahead: deque[tuple[str, StudyKey, Future[Reconciled]]] = deque()
+    def work(self, studies: Iterable[_Work]) -> None:
+        """Go through the studies until the deadline, and so far that the cursor moves."""
+        ahead: deque[tuple[_Work, Future[Reconciled]]] = deque()
+        has_begun = False
         with ThreadPoolExecutor(self._side_by_side, thread_name_prefix="reconcile") as pool:
             try:
-                for position, study, call in studies:
-                    ahead.append((position, study, pool.submit(call)))
-                    if len(ahead) > 2 * self._side_by_side:
+                for work in studies:
+                    while ahead and not self._has_room(work, [each for each, _ in ahead]):
                         self._finish(*ahead.popleft())
-                    if self._deadline and self._clock() >= self._deadline:
+                    if has_begun and self._deadline and self._clock() >= self._deadline:
                         self.is_over = True
                         break
+                    ahead.append((work, pool.submit(work.call)))
+                    has_begun = has_begun or bool(work.position)
                 while ahead:
                     self._finish(*ahead.popleft())
             finally:
-                for _, _, future in ahead:
+                for _, future in ahead:
                     future.cancel()
 
-    def _finish(self, position: str, study: StudyKey, done: Future[Reconciled]) -> None:
+    def _has_room(self, work: _Work, ahead: Sequence[_Work]) -> bool:
+        if len(ahead) >= 2 * self._side_by_side:
+            return False
+        return work.versions + sum(each.versions for each in ahead) <= _VERSIONS_AT_A_TIME
+
+    def _finish(self, work: _Work, future: Future[Reconciled]) -> None:
+        while not wait([future], timeout=_LOOKED_EVERY_SECONDS).done:
+            self._keep()
         try:
-            self._under_way.found.add(done.result())
+            self._under_way.found.add(future.result())
         except ImagingError as failure:
-            self._fail(study, {"reason": str(failure)})
+            self._fail(work.study, {"reason": str(failure)})
         except Exception as failure:
-            self._fail(study, nameless(failure))
-        self._under_way.position = position
+            self._fail(work.study, nameless(failure))
+        self._under_way.position = work.position or self._under_way.position
+        self._keep()
+        self._progress(self._under_way)
+
+    def _keep(self) -> None:
         if self._clock() >= self._kept_at + _KEPT_EVERY:
             self._kept_at = self._clock()
             if not self._passes.keep(self._under_way, self._kept_at + _LEASE):
                 raise Overtaken("Another process has begun to reconcile this space anew, and goes on with it.")
-        self._progress(self._under_way)
 
     def _fail(self, study: StudyKey, why: Mapping[str, object]) -> None:
-        self._warn("a study could not be reconciled; the next pass tries again", extra={**asdict(study), **why})
-        self._under_way.found.add(Reconciled(failed=1, failed_studies=[study.study_instance_uid]))
+        name = study.study_instance_uid if _is_uid(study.study_instance_uid) else "no UID"
+        named = {"space": study.space, "study_instance_uid": name}
+        self._warn("a study could not be reconciled; the next pass tries again", extra={**named, **why})
+        self._under_way.found.add(Reconciled(failed=1, failed_studies=[name]))
 
 
 def _study_of(version: ListedVersion) -> str:
-    return version.object_key.split("/")[1]
+    """What stands behind ``studies/``; "" for an object that lies right there."""
+    name, below, _ = version.object_key.removeprefix("studies/").partition("/")
+    return name if below else ""
+
+
+def _is_uid(name: str) -> bool:
+    try:
+        check_uid("StudyInstanceUID", name)
+    except Rejected:
+        return False
+    return True

@@ -16,6 +16,7 @@ from imaging.ports.objects import ListedVersion
 from imaging.ports.reconciliation import KnownStudy, ManifestSurvey
 
 _OVERDUE = timedelta(hours=1)
+_INDEXED_AT_A_TIME = 500
 
 
 class ReconcileStudy:
@@ -53,9 +54,10 @@ class ReconcileStudy:
             It could not be compared now.
         """
         objects = StudyObjects.of(study, versions)
-        found = Reconciled(studies=1, instances=len(objects.instances), strangers=objects.strangers)
+        found = Reconciled(instances=len(objects.instances), strangers=objects.strangers)
+        found.studies = int(bool(objects.instances or objects.revisions))
         known = self._survey.read(study, objects.instances)
-        if self._restore(objects, known.row):
+        if self._restore(objects, known):
             found.restored_studies = 1
             known = self._survey.read(study, objects.instances)
         for object_key, rejected in objects.refused:
@@ -75,9 +77,10 @@ class ReconcileStudy:
         return found
 
     def _bring_up(self, keys: list[InstanceKey], found: Reconciled) -> None:
-        if keys:
-            failures = self._index(keys)
-            found.indexed += len(keys) - len(failures)
+        for start in range(0, len(keys), _INDEXED_AT_A_TIME):
+            some = keys[start : start + _INDEXED_AT_A_TIME]
+            failures = self._index(some)
+            found.indexed += len(some) - len(failures)
             found.failed += len(failures)
 
     def _resume_deletion(self, study: StudyKey) -> None:

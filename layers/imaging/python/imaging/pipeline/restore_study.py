@@ -5,19 +5,23 @@ them is not restored but indexed again, as any change is; but what came and went
 without a revision seeing it has left versions and delete markers, and comes
 back as it ended. Of a study that came and went before its first revision
 nothing comes back: it has no history.
+
+Some instances at a time: the memory does not grow with their bytes, and who is
+interrupted goes on behind what is done.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from imaging.dicom.json_model import to_dicom_json
 from imaging.dicom.outline import read_outline
 from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Action
+from imaging.model.instance import Action, Instance
 from imaging.model.revision import Revision
-from imaging.model.study import Study
 from imaging.pipeline.index_instance import instance_of, keep_metadata
 from imaging.pipeline.instance_history import came_and_went
 from imaging.pipeline.keep_pixel_layout import with_pixel_layout
@@ -25,14 +29,33 @@ from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.study_objects import StudyObjects
 from imaging.ports.manifest import Change, StudyRestoration
-from imaging.ports.objects import ObjectStore
+from imaging.ports.objects import ListedVersion, ObjectStore
+from imaging.ports.reconciliation import KnownInstance, KnownStudy
 from imaging.settings import QueryTag
 
 _SIDE_BY_SIDE = 4  # of one study; several are restored at a time
+_AT_A_TIME = 500
 
 Asked = TypeVar("Asked")
 Result = TypeVar("Result")
-_Ending = tuple[str, int, Action]  # the version that a row speaks of, its change number, and the last action
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """What a row of an instance says.
+
+    Attributes
+    ----------
+    number
+        0: there is no row of this version any more, only its metadata.
+    told
+        What the last revision that has the instance tells of it.
+    """
+
+    version_id: str
+    number: int = 0
+    action: Action = Action.DELETE
+    told: Instance | None = None
 
 
 class RestoreStudy:
@@ -50,34 +73,52 @@ class RestoreStudy:
         self._restoration = restoration
         self._query_tags = query_tags
 
-    def __call__(self, found: StudyObjects, row: Study | None) -> bool:
-        """Restore the study from what was found in the bucket, `row` being its own; True if anything was missing.
+    def __call__(self, found: StudyObjects, known: KnownStudy) -> bool:
+        """Restore the study from what was found in the bucket; True if anything was missing.
+
+        A version that a revision names and that was removed for good comes back
+        as the revision tells it: that its object is gone is the next change.
+
+        Parameters
+        ----------
+        known
+            What its rows say; those that stand are left out.
 
         Raises
         ------
         Unavailable
-            The store or the manifest does not answer, or an object version of
-            the last revision is gone.
+            The store or the manifest does not answer.
         """
-        if not found.revisions or (row is not None and row.revision >= found.revisions[-1]):
+        if not found.revisions or (known.row is not None and known.row.revision >= found.revisions[-1]):
             return False
-        revisions = _side_by_side(lambda number: self._revision(found.study, number), found.revisions)
-        endings = _endings(revisions)
-        for key, versions in found.instances.items():
-            version_id, number, action = endings.get(key, ("", 0, Action.DELETE))
-            if action is Action.DELETE and (unseen := came_and_went(versions, since=version_id)):
-                endings[key] = (unseen.last_version_id, number + unseen.changes, Action.DELETE)
-        changes = [change for change in _side_by_side(self._change, endings.items()) if change]
-        named = {(key, version_id) for key, (version_id, _, _) in endings.items()}
-        earlier = [
-            (key, (version.version_id, 0, Action.UPDATE))
-            for key, versions in found.instances.items()
-            if key in endings
-            for version in versions
-            if not version.is_delete_marker and not version.is_latest and (key, version.version_id) not in named
-        ]
-        self._restoration.restore(revisions, changes, [each for each in _side_by_side(self._change, earlier) if each])
+        revisions, endings = self._history(found)
+        lost: list[tuple[InstanceKey, _Ending]] = []
+        for key, ending in endings.items():
+            versions = found.instances.get(key, [])
+            if key in known.instances and _stands(known.instances[key], ending, versions):
+                continue
+            lost += ((key, earlier) for earlier in _earlier(versions, ending))  # a row that stands has them behind it
+            lost.append((key, ending))
+        for some in _in_chunks(lost, _AT_A_TIME):
+            changes = [change for change in _side_by_side(self._change, some) if change]
+            self._restoration.restore_metadata(changes)
+            self._restoration.restore_instances([each.after for each in changes if each.after.change_number])
+        self._restoration.restore_study(revisions)
         return True
+
+    def _history(self, found: StudyObjects) -> tuple[list[Revision], dict[InstanceKey, _Ending]]:
+        """All revisions, without the attributes of instances, and how each instance ended."""
+        revisions: list[Revision] = []
+        endings: dict[InstanceKey, _Ending] = {}
+        for numbers in _in_chunks(found.revisions, _SIDE_BY_SIDE):
+            for revision in _side_by_side(partial(self._revision, found.study), numbers):
+                endings.update(_endings(revision, endings))
+                revisions.append(_without_attributes(revision))
+        for key, versions in found.instances.items():
+            ending = endings.get(key, _Ending(""))
+            if ending.action is Action.DELETE and (unseen := came_and_went(versions, since=ending.version_id)):
+                endings[key] = replace(ending, version_id=unseen.last_version_id, number=ending.number + unseen.changes)
+        return revisions, endings
 
     def _revision(self, study: StudyKey, number: int) -> Revision:
         revision = self._archive.read(study, number)
@@ -86,44 +127,69 @@ class RestoreStudy:
         return revision
 
     def _change(self, asked: tuple[InstanceKey, _Ending]) -> Change | None:
-        """An instance as a version of its object has it; None if that has been removed for good, or never was one."""
-        key, (version_id, number, action) = asked
-        found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1, version_id=version_id)
+        """An instance as a version of its object has it; None if nothing tells it any more, or it never was one."""
+        key, ending = asked
+        found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1, version_id=ending.version_id)
         if found is None:
-            if action is Action.DELETE or not number:
-                return None
-            raise Unavailable(
-                "An object version that a revision names is gone; the study cannot be restored as it was."
-            )
+            return Change(None, _as_told(ending.told, ending), None) if ending.told else None
         stored, prefix = found
         try:
             outline = read_outline(ObjectSource(self._objects, key, stored, prefix))
         except Rejected:
             return None
         metadata = to_dicom_json(outline.header, further=outline.further)
-        instance = instance_of(key, outline.header, stored, metadata, number, action, self._query_tags)
+        instance = instance_of(key, outline.header, stored, metadata, ending.number, ending.action, self._query_tags)
         instance = with_pixel_layout(self._objects, instance, outline)
         return Change(None, instance, keep_metadata(self._objects, instance, metadata))
+
+
+def _stands(row: KnownInstance, ending: _Ending, versions: Sequence[ListedVersion]) -> bool:
+    """Whether a row is as it was lost, and all earlier versions with it.
+
+    A first change that an event has told meanwhile says nothing of versions
+    before it that had the same bytes.
+    """
+    if (row.version_id, row.change_number) != (ending.version_id, ending.number):
+        return False
+    return row.deleted == (ending.action is Action.DELETE) and (
+        row.change_number > 1 or not any(_earlier(versions, ending))
+    )
+
+
+def _earlier(versions: Iterable[ListedVersion], ending: _Ending) -> Iterator[_Ending]:
+    """Versions of which only the metadata comes back; the latest is indexed again if it is not the ending."""
+    for version in versions:
+        if not (version.is_delete_marker or version.is_latest or version.version_id == ending.version_id):
+            yield _Ending(version.version_id)
+
+
+def _endings(revision: Revision, before: dict[InstanceKey, _Ending]) -> Iterator[tuple[InstanceKey, _Ending]]:
+    """How the instances stood that a revision names."""
+    for deleted in revision.deletions:
+        key = revision.key_of(deleted.series_instance_uid, deleted.sop_instance_uid)
+        yield key, replace(before[key], number=deleted.change_number, action=Action.DELETE)
+    for series in revision.series:
+        for instance in series.instances:
+            told = revision.row_of(series, instance)
+            yield told.key, _Ending(told.version_id, told.change_number, told.action, told)
+
+
+def _as_told(told: Instance, ending: _Ending) -> Instance:
+    return replace(told, version_id=ending.version_id, change_number=ending.number, action=ending.action)
+
+
+def _without_attributes(revision: Revision) -> Revision:
+    series = (
+        replace(each, instances=tuple(replace(instance, attributes={}) for instance in each.instances))
+        for each in revision.series
+    )
+    return replace(revision, series=tuple(series))
+
+
+def _in_chunks(asked: Sequence[Asked], size: int) -> Iterator[Sequence[Asked]]:
+    return (asked[start : start + size] for start in range(0, len(asked), size))
 
 
 def _side_by_side(call: Callable[[Asked], Result], asked: Iterable[Asked]) -> list[Result]:
     with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="restore") as pool:
         return list(pool.map(call, asked))
-
-
-def _endings(revisions: Iterable[Revision]) -> dict[InstanceKey, _Ending]:
-    """How each instance stood when the last revision was made."""
-    endings: dict[InstanceKey, _Ending] = {}
-    for revision in revisions:
-        for deleted in revision.deletions:
-            key = _key(revision, deleted.series_instance_uid, deleted.sop_instance_uid)
-            endings[key] = (endings[key][0], deleted.change_number, Action.DELETE)
-        for series in revision.series:
-            for instance in series.instances:
-                key = _key(revision, series.series_instance_uid, instance.sop_instance_uid)
-                endings[key] = (instance.version_id, instance.change_number, instance.action)
-    return endings
-
-
-def _key(revision: Revision, series_instance_uid: str, sop_instance_uid: str) -> InstanceKey:
-    return InstanceKey(revision.study.space, revision.study.study_instance_uid, series_instance_uid, sop_instance_uid)

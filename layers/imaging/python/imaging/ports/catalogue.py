@@ -11,6 +11,9 @@ from imaging.model.study import Series, Study
 from imaging.ports.manifest import CommittedRevision
 from imaging.settings import QueryTag
 
+LAST_REVISION = 99_999_999
+"""No study has as many revisions."""
+
 
 @dataclass(frozen=True)
 class StudyListing:
@@ -149,8 +152,8 @@ class StudyHistory(Protocol):
     def read_study(self, study: StudyKey) -> Study | None:
         """The study's row, also when nothing of it is left."""
 
-    def read_revisions(self, study: StudyKey) -> list[CommittedRevision]:
-        """Rows of all the study's revisions, oldest first."""
+    def read_revisions(self, study: StudyKey, first: int = 1, last: int = LAST_REVISION) -> list[CommittedRevision]:
+        """Rows of the study's revisions, oldest first; those numbered `first` to `last`, both included."""
 
     def read_revision(self, study: StudyKey, number: int) -> CommittedRevision | None:
         """The row of one revision."""

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from imaging.errors import Rejected
+from imaging.errors import Rejected, Unavailable
 from imaging.model.events import Event
 from imaging.model.instance import Instance
 
@@ -15,13 +15,24 @@ class Sent:
 
     Attributes
     ----------
-    refusal
-        Why the target refuses it for good, in a sentence without any attribute
-        of a patient; None: the instance is durable there.
+    failure
+        Why the target refuses it for good (`Rejected`) or cannot be sent it now
+        (`Unavailable`), in a sentence without any attribute of a patient; None:
+        the instance is durable there.
     """
 
     instance: Instance
-    refusal: Rejected | None = None
+    failure: Rejected | Unavailable | None = None
+
+    @property
+    def refusal(self) -> Rejected | None:
+        """Why nobody tries again unasked."""
+        return self.failure if isinstance(self.failure, Rejected) else None
+
+    @property
+    def later(self) -> Unavailable | None:
+        """Why it is to be tried again; the target may take others meanwhile."""
+        return self.failure if isinstance(self.failure, Unavailable) else None
 
 
 class InstanceTarget(Protocol):
@@ -41,14 +52,14 @@ class InstanceTarget(Protocol):
         Sent
             One for each instance, as soon as the target has answered for it. The
             caller writes it down before it asks for the next; one that has no
-            time left closes the generator, and what it was not told of may have
-            arrived or not.
+            time left, or heard of failures enough, closes the generator, and
+            what it was not told of may have arrived or not.
 
         Raises
         ------
         Unavailable
-            The target does not answer or asks to wait; what was yielded before
-            stands.
+            The target takes nothing at all now: it cannot be reached, does not
+            let us or asks to wait; what was yielded before stands.
         """
 
 

@@ -1,6 +1,6 @@
 """The change feed: how changes come into it, and how it is read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,13 +11,18 @@ from imaging.model.identifiers import InstanceKey
 class ChangeFeed(Protocol):
     """What stage 4 writes."""
 
-    def append(self, keys: Iterable[InstanceKey], at: datetime) -> Iterator[FeedBatch]:
+    def append(self, keys: Iterable[InstanceKey], clock: Callable[[], datetime]) -> Iterator[FeedBatch]:
         """Take all that these instances have not told yet.
 
         A change is in the feed exactly once, however often and by however many
         it is asked for; those of an instance are there in their order. Each
         batch is durable when it is yielded, and is to be announced by whoever
         it is yielded to.
+
+        Parameters
+        ----------
+        clock
+            Is read for every batch: to append many takes its time.
 
         Raises
         ------

@@ -50,5 +50,18 @@ class DeliveryLedger(Protocol):
 class StudyDeliveries(Protocol):
     """The ledger as readers see it."""
 
-    def read_deliveries(self, study: StudyKey, *, offset: int, limit: int) -> Sequence[Delivery]:
-        """Entries of all bindings, by binding, then instances by UIDs, then revisions."""
+    def read_deliveries(
+        self, study: StudyKey, *, after: str, offset: int, limit: int
+    ) -> tuple[Sequence[Delivery], str]:
+        """Entries of all bindings, by binding, then instances by UIDs, then revisions.
+
+        Parameters
+        ----------
+        after
+            What an earlier page was given with; "" for the beginning.
+
+        Returns
+        -------
+        entries, after
+            What the next page goes on behind; "" if this is the last.
+        """

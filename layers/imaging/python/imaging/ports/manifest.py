@@ -159,6 +159,9 @@ class PendingWork(Protocol):
     def open_studies(self, opened_before: datetime) -> Iterable[StudyKey]:
         """Studies without a revision of their latest change."""
 
+    def spaces_of_open_studies(self, at_most: int) -> list[str]:
+        """The space of each study without a revision of its latest change, of some if there are more."""
+
     def unannounced_changes(self, before: datetime) -> Iterable[InstanceKey]:
         """Instances with changes that the feed has not taken."""
 
@@ -188,20 +191,19 @@ class PendingWork(Protocol):
 
 
 class StudyRestoration(Protocol):
-    """What `reconcile` needs beside the stages: to find studies, and to bring lost rows back."""
+    """What `reconcile` needs beside the stages: to bring lost rows back."""
 
-    def studies_of(self, space: str) -> Iterable[StudyKey]:
-        """Studies of the space that have instances."""
+    def restore_metadata(self, versions: Sequence[Change]) -> None:
+        """Put back the metadata of versions of instances, where the manifest keeps it."""
 
-    def restore(self, revisions: Sequence[Revision], changes: Sequence[Change], earlier: Sequence[Change] = ()) -> None:
-        """Put back the rows of a study whose revisions outlived them.
+    def restore_instances(self, instances: Sequence[Instance]) -> None:
+        """Put back rows of instances as the last revision left them, tombstones included."""
+
+    def restore_study(self, revisions: Sequence[Revision]) -> None:
+        """Put back all else of a study whose instances are restored; its own row comes last.
 
         Parameters
         ----------
         revisions
-            All of one study, oldest first.
-        changes
-            Instances as the last revision left them, tombstones included.
-        earlier
-            Versions before these: of them only the metadata comes back.
+            All of the study, oldest first; attributes of instances are not looked at.
         """

@@ -23,6 +23,9 @@ class Marks(Protocol):
     def tally(self, kind: PendingKind, before: datetime | None = None) -> Tally:
         """All marks of a kind, or those that have waited since before that moment."""
 
+    def oldest(self, kind: PendingKind) -> datetime | None:
+        """Since when the oldest mark of a kind waits, which costs the same however many there are."""
+
     def open_studies(self, at_most: int) -> list[Study]:
         """Rows of studies that are marked to be finalized."""
 

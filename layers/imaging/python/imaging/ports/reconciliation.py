@@ -23,6 +23,7 @@ class KnownInstance:
     """
 
     key: InstanceKey
+    change_number: int
     version_id: str
     deleted: bool
     untold_since: datetime | None

@@ -56,8 +56,11 @@ class ExplainDelivery:
         )
 
     def _entry(self, binding: str, detail: Mapping[str, Any]) -> Delivery | None:
+        """What became of it, or of the version or the revision that took its place."""
         if "instance" in detail:
             key = InstanceKey(detail["space"], detail["study"], detail["series"], detail["instance"])
-            return self._ledger.read_instance(binding, key)
+            entry = self._ledger.read_instance(binding, key)
+            return entry if entry and entry.number >= int(detail["change_number"]) else None
         entries = self._ledger.read_revisions(binding, StudyKey(detail["space"], detail["study"]))
-        return entries.get(int(detail["revision"]))
+        entry = entries.get(int(detail["revision"]))
+        return entries[max(entries)] if entry and entry.outcome is Outcome.SUPERSEDED else entry

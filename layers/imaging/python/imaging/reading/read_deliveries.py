@@ -16,12 +16,12 @@ class DeliveriesPage:
 
     Attributes
     ----------
-    next_offset
-        Where the next page begins; None if this is the last.
+    next
+        What the next page is asked for after; empty if this is the last.
     """
 
     entries: Sequence[Delivery]
-    next_offset: int | None
+    next: str
 
 
 class ReadDeliveries:
@@ -31,7 +31,7 @@ class ReadDeliveries:
         self._deliveries = deliveries
         self._history = history
 
-    def __call__(self, study: StudyKey, *, offset: int, limit: int) -> DeliveriesPage:
+    def __call__(self, study: StudyKey, *, after: str, offset: int, limit: int) -> DeliveriesPage:
         """Entries of all bindings, by binding, then instances by UIDs, then revisions.
 
         Raises
@@ -39,7 +39,7 @@ class ReadDeliveries:
         Rejected
             `NO_SUCH_RESOURCE` if nothing of the study was ever indexed.
         """
-        entries = self._deliveries.read_deliveries(study, offset=offset, limit=limit + 1)
+        entries, following = self._deliveries.read_deliveries(study, after=after, offset=offset, limit=limit)
         if not entries and self._history.read_study(study) is None:
             raise Target(study).not_found()
-        return DeliveriesPage(entries[:limit], offset + limit if len(entries) > limit else None)
+        return DeliveriesPage(entries, following)

@@ -15,8 +15,9 @@ from imaging.ports.feed import FeedSource
 from imaging.ports.objects import ObjectStore
 
 MAX_METADATA_BYTES = 2 * 1024 * 1024
-"""A page of rows with metadata ends when it holds this, whatever its limit."""
+"""A page of more than one row holds no more metadata than this, whatever its limit."""
 
+_BULK_DATA_ADDRESS_BYTES = 400  # three UIDs of 64 characters, a space and a base address
 _METADATA_AT_A_TIME = 20
 _SIDE_BY_SIDE = 8
 
@@ -127,30 +128,37 @@ class ReadFeed:
         return self._with_metadata(rows) if includes_metadata else rows
 
     def _with_metadata(self, rows: Iterable[FeedRow]) -> Iterator[FeedRow]:
-        held, remaining = 0, iter(rows)
+        held, is_first, remaining = 0, True, iter(rows)
         while some := list(islice(remaining, _METADATA_AT_A_TIME)):
             made = [row.change for row in some if row.state is not ChangeState.DELETED and _has_made_one(row.change)]
             metadata = self._metadata(made)
             for row in some:
-                found = metadata.get(row.change.sequence)
-                held += len(found or b"")
-                yield FeedRow(row.change, row.state, found)
-                if held >= MAX_METADATA_BYTES:
+                packed = metadata.get(row.change.sequence)
+                found = gzip.decompress(packed) if packed else None
+                held += _bytes_sent(found) if found else 0
+                if held > MAX_METADATA_BYTES and not is_first:
                     return
+                is_first = False
+                yield FeedRow(row.change, row.state, found)
 
     def _metadata(self, changes: Sequence[FeedChange]) -> dict[int, bytes]:
-        """The DICOM JSON of the versions they made, by sequence; what is nowhere any more is left out."""
+        """The gzipped DICOM JSON of the versions they made, by sequence; what is nowhere any more is left out."""
         kept = self._source.read_metadata(changes)
         spilled = [change for change in changes if change.sequence not in kept]
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
             for change, found in zip(spilled, pool.map(self._spilled, spilled), strict=True):
                 if found:
                     kept[change.sequence] = found
-        return {sequence: gzip.decompress(packed) for sequence, packed in kept.items()}
+        return kept
 
     def _spilled(self, change: FeedChange) -> bytes | None:
         found = self._objects.read(change.key.space, change.key.spilled_metadata_key(change.version_id))
         return found[1] if found else None
+
+
+def _bytes_sent(metadata: bytes) -> int:
+    """What it will take when the addresses of its bulk data are absolute, at most."""
+    return len(metadata) + _BULK_DATA_ADDRESS_BYTES * metadata.count(b'"BulkDataURI"')
 
 
 def _state_of(change: FeedChange, instance: Instance | None) -> ChangeState:

@@ -15,6 +15,9 @@ from imaging.reading.recent import Recent
 from imaging.reading.revision_contents import RevisionContents
 from imaging.reading.window import Window
 
+MOST_REVISIONS = 500
+"""In one answer: each of them is an object to read."""
+
 _SIDE_BY_SIDE = 8
 _MOST_CHANGES = 100_000  # in one answer: some 20 MB of text
 _KEPT_BYTES = 128 * 1024 * 1024
@@ -27,12 +30,12 @@ class History:
 
     Attributes
     ----------
-    length
-        How many there are in all.
+    following
+        The window that shows those behind them; None if there are none.
     """
 
     entries: Sequence[dict[str, Any]]
-    length: int
+    following: Window | None
 
 
 class ReadHistory:
@@ -50,19 +53,30 @@ class ReadHistory:
     def entries(self, study: StudyKey, window: Window) -> History:
         """The entries of a study's revisions, oldest first; none yet while a first one is awaited.
 
+        Parameters
+        ----------
+        window
+            At most `MOST_REVISIONS`; one without a limit is for a history that has no more.
+
         Raises
         ------
         Rejected
             `NO_SUCH_RESOURCE` if nothing of the study was ever indexed;
             `TOO_LARGE` if the entries hold more than one answer can.
         """
-        committed = self._history.read_revisions(study)
+        most = window.limit or MOST_REVISIONS
+        committed = self._history.read_revisions(study, window.offset + 1, window.offset + most + 1)
         if not committed and self._history.read_study(study) is None:
             raise Rejected(
                 RejectReason.NO_SUCH_RESOURCE,
                 "There is no such study in this storage space; what was stored a moment ago may still be on its way.",
             )
-        shown = window.of(committed)
+        if window.limit is None and len(committed) > most:
+            raise Rejected(
+                RejectReason.TOO_LARGE,
+                f"The study has more than {most} revisions; read its history in pages, by limit=.",
+            )
+        shown = committed[:most]
         changes = sum(one.counts.additions + one.counts.modifications + one.counts.deletions for one in shown)
         if changes > _MOST_CHANGES:
             raise Rejected(
@@ -71,7 +85,7 @@ class ReadHistory:
                 "pages, by limit=, or revision by revision.",
             )
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            return History(list(pool.map(self._entry, shown)), len(committed))
+            return History(list(pool.map(self._entry, shown)), window.next(window.offset + len(committed)))
 
     def revision(self, study: StudyKey, number: int) -> Revision:
         """Revision `number`, whole.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imaging.errors import Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
-from imaging.model.instance import Arrival, Door, Instance
-from imaging.model.revision import Revision, RevisionInstance, RevisionSeries
+from imaging.model.instance import Instance
+from imaging.model.revision import Revision, RevisionSeries
 from imaging.model.study import Series
 from imaging.ports.catalogue import StudyContents
 from imaging.ports.objects import ObjectStore
@@ -46,7 +46,7 @@ class RevisionContents:
             if series_instance_uid in (None, series.series_instance_uid):
                 for instance in series.instances:
                     if after is None or (series.series_instance_uid, instance.sop_instance_uid) > after:
-                        yield self._instance(series, instance)
+                        yield self._revision.row_of(series, instance)
 
     def read_instances_at(self, keys: Sequence[InstanceKey]) -> list[Instance]:
         """Those of the instances that the revision has."""
@@ -54,7 +54,7 @@ class RevisionContents:
         for key in keys:
             wanted[key.series_instance_uid].add(key.sop_instance_uid)
         return [
-            self._instance(series, instance)
+            self._revision.row_of(series, instance)
             for uid, uids in wanted.items()
             if (series := self._series.get(uid))
             for instance in series.instances
@@ -79,13 +79,9 @@ class RevisionContents:
             raise Unavailable("The metadata of a series of this revision cannot be found; ask again.")
         texts = (text for run in runs([body[1]]) for text, _ in elements(run.decode()))
         for instance, text in zip(series.instances, texts, strict=True):
-            key = self._key(series, instance)
+            key = self._revision.key_of(series.series_instance_uid, instance.sop_instance_uid)
             if key in keys:
                 yield key, gzip.compress(text.encode(), mtime=0)
-
-    def _key(self, series: RevisionSeries, instance: RevisionInstance) -> InstanceKey:
-        study = self._revision.study
-        return InstanceKey(study.space, study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid)
 
     def _row(self, series: RevisionSeries) -> Series:
         changes = sum(instance.change_number for instance in series.instances)
@@ -97,19 +93,4 @@ class RevisionContents:
             attributes=series.attributes,
             metadata_key=series.metadata_key,
             metadata_changes=changes,
-        )
-
-    def _instance(self, series: RevisionSeries, instance: RevisionInstance) -> Instance:
-        return Instance(
-            key=self._key(series, instance),
-            change_number=instance.change_number,
-            action=instance.action,
-            version_id=instance.version_id,
-            size_bytes=instance.size_bytes,
-            # A revision does not say which door it was, and when; nobody who retrieves asks.
-            arrival=Arrival(
-                instance.data_set_digest, instance.transfer_syntax_uid, Door.BY_HAND, self._revision.created_at
-            ),
-            sop_class_uid=instance.sop_class_uid,
-            attributes={**self._revision.attributes, **series.attributes, **instance.attributes},
         )

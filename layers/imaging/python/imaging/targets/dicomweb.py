@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Instance
 from imaging.ports.delivery import Sent
-from imaging.targets.http_endpoint import Answer, HttpEndpoint
+from imaging.targets.http_endpoint import Answer, HttpEndpoint, TargetUnavailable
 from imaging.targets.store_answer import StoreAnswer
 from imaging.targets.store_body import StoreBody, StreamParts
 
@@ -13,9 +13,6 @@ BATCH_BYTES = 32 * 1024 * 1024
 """Of one request; a larger instance goes alone."""
 
 BATCH_INSTANCES = 50
-
-# They speak of the server and not of what was sent: every other instance would meet the same.
-_OF_THE_SERVER = frozenset({401, 403, 404, 405, 410, 411})
 
 
 class DicomWebTarget:
@@ -44,34 +41,34 @@ class DicomWebTarget:
 
     def send(self, instances: Sequence[Instance]) -> Generator[Sent, None, None]:
         """Send them in batches; see the port."""
-        later: Unavailable | None = None
         for batch in self._batches(instances):
-            for instance, outcome in self._stored(batch):
-                if isinstance(outcome, Unavailable):
-                    later = outcome  # one that the server cannot take now holds up no other
-                else:
-                    yield Sent(instance, outcome)
-        if later:
-            raise later
+            yield from self._stored(batch)
 
-    def _stored(self, batch: Sequence[Instance]) -> Iterator[tuple[Instance, Rejected | Unavailable | None]]:
-        answer = self._post(batch)
-        if answer.status // 100 == 3 or answer.status in _OF_THE_SERVER:
-            yield from ((instance, self._studies.refusal(answer)) for instance in batch)
+    def _stored(self, batch: Sequence[Instance]) -> Iterator[Sent]:
+        try:
+            answer = self._post(batch)
+        except TargetUnavailable:
+            raise
+        except Unavailable as failure:  # perhaps one of them makes the server fail, or cannot be read
+            if len(batch) == 1:
+                yield Sent(batch[0], failure)
+                return
+            for instance in batch:
+                yield from self._stored([instance])
             return
         told = StoreAnswer.of(answer)
-        for instance in batch:
+        for instance in sorted(batch, key=lambda one: not told.has(one.key.sop_instance_uid)):
             uid = instance.key.sop_instance_uid
             if told.has(uid):
-                yield instance, None
-            elif failure := told.failure(uid):
-                yield instance, failure
+                yield Sent(instance)
+            elif reason := told.failure(uid):
+                yield Sent(instance, reason)
             elif len(batch) > 1:  # the request failed as a whole, or this one without a word: ask by itself
                 yield from self._stored([instance])
             elif answer.is_success:
-                yield instance, _unconfirmed(answer)
+                yield Sent(instance, _unconfirmed(answer) if told.is_readable else _unreadable(answer))
             else:
-                yield instance, self._studies.refusal(answer)
+                yield Sent(instance, self._studies.refusal(answer))
 
     def _post(self, batch: Sequence[Instance]) -> Answer:
         body = StoreBody(batch, self._stream)
@@ -93,6 +90,10 @@ class DicomWebTarget:
 def studies_address(base: str) -> str:
     """Where to store, of the address that a binding names: a service's base, with ``/studies`` or without."""
     return f"{base.rstrip('/').removesuffix('/studies')}/studies"
+
+
+def _unreadable(answer: Answer) -> Unavailable:
+    return Unavailable(f"The target answers {answer.status} with something that is no DICOM JSON; it is tried again.")
 
 
 def _unconfirmed(answer: Answer) -> Rejected:

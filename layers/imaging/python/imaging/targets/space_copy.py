@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from functools import partial
 
 from imaging.dicom.header import data_set_offset
-from imaging.errors import Rejected
+from imaging.errors import Rejected, Unavailable
 from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import Arrival, Door, Instance
 from imaging.pipeline.store_instance import Received, StoreInstance
@@ -42,8 +42,8 @@ class SpaceCopy:
     def _copied(self, instance: Instance) -> Sent:
         try:
             self._store.keep(self._received(instance))
-        except Rejected as refusal:
-            return Sent(instance, refusal)
+        except (Rejected, Unavailable) as failure:
+            return Sent(instance, failure)
         return Sent(instance)
 
     def _received(self, instance: Instance) -> Received:

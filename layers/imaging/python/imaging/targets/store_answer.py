@@ -26,28 +26,32 @@ class StoreAnswer:
         Failure Reason by SOP Instance UID; None where the server names none.
     confirmed
         SOP Instance UIDs that the server says it has stored.
+    is_readable
+        False of something else than JSON, or of JSON that was cut: what it says of failures is not known.
     """
 
     status: int
     failures: Mapping[str, int | None]
     confirmed: frozenset[str]
+    is_readable: bool
 
     @classmethod
     def of(cls, answer: Answer) -> "StoreAnswer":
         """Read an answer; one without a Store Instances Response Module says nothing of any instance."""
+        module, is_readable = {}, True
         try:
-            module = json.loads(answer.content)
+            module = json.loads(answer.content or b"{}")
         except (ValueError, RecursionError):
-            module = {}
+            is_readable = False
         failed = dict(_items(module, _FAILED_SOP_SEQUENCE))
         stored = frozenset(uid for uid, _ in _items(module, _REFERENCED_SOP_SEQUENCE))
-        return cls(answer.status, failed, stored - failed.keys())
+        return cls(answer.status, failed, stored - failed.keys(), is_readable)
 
     def has(self, sop_instance_uid: str) -> bool:
         """Whether the server has stored it; with 200 it need not say so, Table 10.5.3-1."""
         if sop_instance_uid in self.failures:
             return False
-        return self.status == HTTPStatus.OK or sop_instance_uid in self.confirmed
+        return (self.status == HTTPStatus.OK and self.is_readable) or sop_instance_uid in self.confirmed
 
     def failure(self, sop_instance_uid: str) -> Rejected | Unavailable | None:
         """Why it was not stored; None if the server does not say that it was not."""

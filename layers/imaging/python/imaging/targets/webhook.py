@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
 from imaging.distribution.notice import natural_key, notice
 from imaging.model.events import Event
 from imaging.ports.secret import Secret
@@ -32,17 +35,14 @@ class Webhook:
         parts = urlsplit(address)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise WrongSetting("A binding's webhook must be an https address.")
-        self._endpoint = HttpEndpoint(address, "webhook", answer_seconds=_ANSWER_SECONDS)
-        self._signing_secret = signing_secret
-        self._clock = clock
+        proof = _Signature(signing_secret, clock)
+        self._endpoint = HttpEndpoint(address, "webhook", proof, answer_seconds=_ANSWER_SECONDS)
 
     def tell(self, event: Event) -> None:
         """Post the event; see the port."""
-        body = notice(event).encode()
-        answer = self._endpoint.post(body, self._headers(event, body))
-        if answer.status == 401:  # the secret may have been changed since it was read
-            self._signing_secret.forget()
-            answer = self._endpoint.post(body, self._headers(event, body))
+        idempotency_key = f'"{natural_key(event)}"'  # a string as RFC 9651 writes it
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        answer = self._endpoint.post(notice(event).encode(), headers)
         if not answer.is_success:
             raise self._endpoint.refusal(answer)
 
@@ -50,12 +50,22 @@ class Webhook:
         """Let go of the connection."""
         self._endpoint.close()
 
-    def _headers(self, event: Event, body: bytes) -> dict[str, str]:
-        return {
-            "Content-Type": "application/json",
-            "Idempotency-Key": f'"{natural_key(event)}"',  # a string as RFC 9651 writes it
-            "Imaging-Signature": signature(self._signing_secret.text(), int(self._clock().timestamp()), body),
-        }
+
+class _Signature(AuthBase):
+    """Signs the body; a secret that may have been changed since it was read can be forgotten."""
+
+    def __init__(self, secret: Secret, clock: Callable[[], datetime]) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        assert isinstance(request.body, bytes)
+        seconds = int(self._clock().timestamp())
+        request.headers["Imaging-Signature"] = signature(self._secret.text(), seconds, request.body)
+        return request
+
+    def forget(self) -> None:
+        self._secret.forget()
 
 
 def signature(secret: str, seconds: int, body: bytes) -> str:
