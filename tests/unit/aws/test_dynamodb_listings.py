@@ -137,7 +137,7 @@ def test_only_what_differs_is_written(archive: Archive) -> None:
         archive.store("1", "1.1", "1.1.2")
         archive.store("1", "1.2", "1.2.1", Modality="MR")
         archive.finalize("1")
-    # instance, series, study, and once for each modality and name; the finalizer's claim, its two series under it, and the end
+    # instance, series, study, and once for each modality and name; the finalizer's claim, two series, and the end
     assert written == [5, 3, 4, 1, 3, 2]
     with transactions() as written:
         archive.store("1", "1.1", "1.1.1", PatientComments="other bytes")
