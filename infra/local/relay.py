@@ -137,6 +137,7 @@ def as_answered(answer: httpx.Response, response: Response) -> Response:
 
 def _end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that are the message's; those that `Connection` names are not."""
-    lines = [(name.lower(), value) for name, value in headers]
+    # RFC 9110 Section 5.5: blanks around a value are none of it, and httpx sends no value that ends in one.
+    lines = [(name.lower(), value.strip(b" \t")) for name, value in headers]
     named = {option.strip().lower() for name, value in lines if name == b"connection" for option in value.split(b",")}
     return [(name, value) for name, value in lines if name not in _HOP_BY_HOP | named]
