@@ -144,7 +144,10 @@ class InMemoryObjects:
             if object_key.startswith(prefix) and object_key > start_after:
                 for each in reversed(versions):
                     is_latest = each is versions[-1]
-                    yield ListedVersion(object_key, each.version_id, each.body is None, is_latest, each.last_modified)
+                    size_bytes = len(each.body or b"")
+                    yield ListedVersion(
+                        object_key, each.version_id, each.body is None, is_latest, each.last_modified, size_bytes
+                    )
 
     def has_versions(self, space: str, prefix: str) -> bool:
         return any(True for _ in self.all_versions(space, prefix))

@@ -49,8 +49,8 @@ def _is_done(record: dict[str, Any], deadline: datetime) -> bool:
         if bootstrap.now() > deadline:  # those before it took the time
             process().queue.give_back(record["receiptHandle"])
             return False
-        tries = int(record["attributes"]["ApproximateReceiveCount"])
-        handled = process().work_off(ReceivedMessage(record["body"], record["receiptHandle"], tries), deadline)
+        received = ReceivedMessage.of_sqs(record["body"], record["receiptHandle"], record["attributes"])
+        handled = process().work_off(received, deadline)
     except Exception as failure:
         logger.error("failed", extra=nameless(failure), **about)
         return False

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from functions.operate import chosen, terminal
 from imaging import bootstrap
+from imaging.dicom.uid import check_uid
+from imaging.errors import Rejected
 from imaging.model.revision import Revision
 from imaging.model.study import StudyState
 from imaging.ports.manifest import CommittedRevision
@@ -17,6 +19,13 @@ from imaging.reading.list_revisions import History
 _CHANGES = ("additions", "modifications", "deletions")
 _COUNTS = ("series", "instances", *_CHANGES)
 _SHOWN = 50
+
+
+def _uid(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    try:
+        return check_uid("StudyInstanceUID", text)
+    except Rejected as rejected:
+        raise click.BadParameter(str(rejected)) from rejected
 
 
 @click.command(
@@ -29,7 +38,7 @@ _SHOWN = 50
     A revision is one state of the study that lasted; deletions are revisions too.
     """
 )
-@click.argument("study")
+@click.argument("study", callback=_uid)
 @click.option("--space", "only", help="Only in this storage space; in all that know the study unless given.")
 @click.option("--revision", "number", type=click.IntRange(1), help="One of them: what it changed, and its series.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a space, for scripts.")

@@ -252,6 +252,11 @@ def hint(queue_arn: str) -> Grants:
     return [iam.PolicyStatement(sid="Hint", actions=["sqs:SendMessage"], resources=[queue_arn])]
 
 
+def tell_again(queue: sqs.IQueue) -> Grants:
+    """Tell of drops whose S3 event was lost."""
+    return [iam.PolicyStatement(sid="TellAgain", actions=["sqs:SendMessage"], resources=[queue.queue_arn])]
+
+
 def put_off(queue: sqs.IQueue) -> Grants:
     """Let a message come back later than the queue would bring it."""
     return [iam.PolicyStatement(actions=["sqs:ChangeMessageVisibility"], resources=[queue.queue_arn])]

@@ -117,6 +117,7 @@ def front_door(backends: Backends) -> Starlette:
     routes: list[tuple[str, Callable[[Request], Awaitable[Response]], list[str]]] = [
         ("/health", health, ["GET"]),
         ("/spaces", spaces, METHODS),
+        ("/spaces/", spaces, METHODS),
         ("/spaces/{space}", spaces, METHODS),
         ("/spaces/{space}/{rest:path}", spaces, METHODS),
         ("/fhir", fhir, METHODS),

@@ -11,7 +11,7 @@ from infra.local.failure import CannotRun
 
 
 def reconcile(state_dir: Path, log_file: Path) -> None:
-    """Run the operators' `imaging reconcile`: S3 is the truth, and the manifest follows.
+    """Run the operators' `imaging reconcile`: S3 is the truth, and the manifest follows, drops of just now included.
 
     Raises
     ------
@@ -19,7 +19,7 @@ def reconcile(state_dir: Path, log_file: Path) -> None:
         If it fails.
     """
     imaging = Path(sys.executable).with_name("imaging")
-    command = [str(imaging), "--state-dir", str(state_dir), "reconcile", "--json"]
+    command = [str(imaging), "--state-dir", str(state_dir), "reconcile", "--drops-older-than", "0", "--json"]
     with log_file.open("ab") as log:
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     if ended.returncode:

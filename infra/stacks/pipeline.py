@@ -58,6 +58,7 @@ class PipelineStack(Stack):
             "QUIET_SECONDS": str(configuration.quiet_seconds),
             "STUDY_TIMER_ARN": self._timer.state_machine.state_machine_arn,
             "FINALIZE_QUEUE_URL": finalize_queue.queue.queue_url,
+            "DROP_QUEUE_URL": drop_queue.queue.queue_url,
             "EVENT_BUS": self.event_bus.event_bus_name,
             "PUBLIC_BASE_ADDRESS": public_base_address,
             "PUBLISHES_TO_FHIR": "yes" if configuration.fhir else "no",
@@ -70,7 +71,7 @@ class PipelineStack(Stack):
         self._finalize(finalize_queue, hints=configuration.finishes_on_release)
         put_aside = self._announce()
         sweep = self._sweep()
-        self._reconcile(configuration.reconcile_days)
+        self._reconcile(configuration.reconcile_days, drop_queue)
         self.queues = [
             ListedQueue.of("index_instance", index_queue),
             ListedQueue.of("store_drop", drop_queue),
@@ -154,11 +155,14 @@ class PipelineStack(Stack):
         )
         return function
 
-    def _reconcile(self, days: int) -> None:
+    def _reconcile(self, days: int, drop_queue: WorkQueue) -> None:
         function = self._processes.add(
             "reconcile",
-            grants=grants.reconcile(self._archive),
-            environment={**self._settings("SPACES", "MANIFEST_TABLE", "QUERY_TAGS"), "RECONCILE_DAYS": str(days)},
+            grants=[*grants.reconcile(self._archive), *grants.tell_again(drop_queue.queue)],
+            environment={
+                **self._settings("SPACES", "MANIFEST_TABLE", "QUERY_TAGS", "DROP_QUEUE_URL"),
+                "RECONCILE_DAYS": str(days),
+            },
             timeout=Duration.minutes(15),
             memory_mib=2048,
         )
@@ -167,8 +171,8 @@ class PipelineStack(Stack):
             Duration.minutes(15),
             self._archive.alarms,
             name="EveryQuarter",
-            description="Compares buckets and manifest, a slice at a time.",
-            failing="Buckets and manifest are not compared; a difference between them stays.",
+            description="Tells of drops again that were left; compares buckets and manifest, a slice at a time.",
+            failing="Buckets and manifest are not compared; a difference between them stays, and so do lost drops.",
         )
 
     def _settings(self, *names: str) -> dict[str, str]:

@@ -4,43 +4,58 @@ import gc
 import random
 import threading
 import time
+from collections.abc import Callable
+from uuid import uuid4
 
 import httpx
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.flow.client import Client, eventually, instances_of, new_study
 from tests.instances import data_set_of
 
 STUDIES = 6
 INSTANCES = 4
+OTHER_END_DIED = (
+    *(httpx.HTTPError, BotoCoreError, ClientError),
+    *(OSError, AssertionError, ValueError, AttributeError, RuntimeError),
+)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seconds", [0.5, 4.0])
 def test_a_crash_loses_nothing_that_was_acknowledged(own_system, seconds):
-    # Given senders at work through both doors
+    # Given senders at work through every door
     system = own_system(QUIET_SECONDS="1")
     system.start()
     sending = Client(system)
+    s3 = sending.aws("s3")
     acknowledged: dict[object, bytes] = {}
     stop = threading.Event()
 
-    def send(use_dimse: bool) -> None:
+    def drop(parts: list[bytes]) -> bool:
+        for part10 in parts:
+            s3.put_object(Bucket=sending.bucket("main"), Key=f"incoming/{uuid4().hex}", Body=part10)
+        return True
+
+    def send(take: Callable[[list[bytes]], bool]) -> None:
         while not stop.is_set():
             for keys in [new_study(instances=INSTANCES) for _ in range(STUDIES)]:
                 parts = instances_of(keys, PatientID=f"P{keys[0].study_instance_uid[-8:]}")
                 try:
-                    if use_dimse:
-                        stored = all(status == 0x0000 for status in sending.c_store(parts))
-                    else:
-                        stored = sending.stow(parts).status_code == 200
-                except (httpx.HTTPError, OSError, AssertionError, ValueError, AttributeError, RuntimeError):
-                    return  # the other end has died
+                    stored = take(parts)
+                except OTHER_END_DIED:
+                    return
                 if stored:
                     acknowledged.update(zip(keys, parts, strict=True))
                 time.sleep(random.uniform(0, 0.2))
 
-    senders = [threading.Thread(target=send, args=(use_dimse,)) for use_dimse in (False, True)]
+    doors = (
+        lambda parts: sending.stow(parts).status_code == 200,
+        lambda parts: all(status == 0x0000 for status in sending.c_store(parts)),
+        drop,
+    )
+    senders = [threading.Thread(target=send, args=(door,)) for door in doors]
     for sender in senders:
         sender.start()
     eventually("a first study", lambda: acknowledged)

@@ -127,6 +127,14 @@ def test_buckets_and_manifest_are_compared_by_schedule(full):
     assert full.process("reconcile")["Environment"]["Variables"]["RECONCILE_DAYS"] == "7"
 
 
+def test_what_tells_of_drops_again_may_send_to_the_queue_that_it_is_told(full):
+    queue_url = full.process("reconcile")["Environment"]["Variables"]["DROP_QUEUE_URL"]
+    [send] = [statement for _, statement in full.statements() if statement.get("Sid") == "TellAgain"]
+
+    assert "StoreDrop" in flat(queue_url)
+    assert "StoreDrop" in flat(send["Resource"])
+
+
 def test_an_association_s_end_is_a_hint_only_where_a_space_takes_it_for_one(full, synthesise):
     def hints(deployment):
         return [name for name, statement in deployment.statements() if statement.get("Sid") == "Hint"]

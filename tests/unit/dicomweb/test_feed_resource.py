@@ -224,6 +224,8 @@ def test_all_spaces_are_shown_with_what_they_hold_and_what_is_still_coming_in(ar
             "open_studies": 1,
         }
     assert archive.read(Request("/spaces", headers={"accept": "text/html"})).status == 406
+    assert archive.read(Request("/spaces", [("x", "1")])).status == 400
+    assert archive.read(Request("/spaces", [("accept", "application/json")])).status == 200
 
 
 def test_open_studies_are_counted_up_to_a_bound_and_the_answer_says_so(archive, monkeypatch):

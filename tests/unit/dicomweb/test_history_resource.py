@@ -167,6 +167,22 @@ def test_what_a_state_does_not_have_is_404(told, path):
     assert told.archive.get(path).status == 404
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "revisions/5/metadata",  # it has no instances at all
+        "revisions/5/series/1.1",
+        "revisions/3/series/1.2/metadata",
+        "revisions/3/series/1.2/instances/1.2.1/rendered",
+        "revisions/1/series/1.1/instances/9/frames/1",
+    ],
+)
+def test_what_a_state_does_not_have_is_not_awaited(told, path):
+    response = told.archive.get(f"studies/1/{path}")
+    assert response.status == 404
+    assert sentence(response).startswith("This revision of the study has no such instances")
+
+
 @pytest.fixture(scope="module")
 def archive(table: ManifestTable) -> Archive:
     """Study 1: first 7 instances in three series, then 2 replaced, 1 deleted and 3 more."""
@@ -239,3 +255,9 @@ def test_pages_have_bounds(archive, path, most, wrong):
     response = archive.get(path, (wrong[0], wrong[1] or str(most + 1)))
     assert response.status == 400
     assert wrong[0] in sentence(response)
+
+
+@pytest.mark.parametrize("path", ["studies/1/revisions", "studies/1/revisions/1"])
+def test_parameters_it_does_not_know_are_refused(archive, path):
+    assert archive.get(path, ("x", "1")).status == 400
+    assert archive.get(path, ("Limit", "1"), ("accept", "application/json")).status == 200

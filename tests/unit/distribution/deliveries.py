@@ -254,11 +254,16 @@ class Deliveries:
         self.after_letter()
 
     def handle(
-        self, message: dict[str, Any], actor: Actor | None = None, *, time: timedelta = A_LONG_TIME
+        self,
+        message: dict[str, Any],
+        actor: Actor | None = None,
+        *,
+        time: timedelta = A_LONG_TIME,
+        sent_at: datetime | None = None,
     ) -> Delivered | Unavailable:
-        """What the process around it does with a message of the queue."""
+        """What the process around it does with a message of the queue, which came there just now if not before."""
         try:
-            delivered = self.deliver(actor)(message, self.clock() + time)
+            delivered = self.deliver(actor)(message, sent_at or self.clock(), self.clock() + time)
         except Unavailable as failure:
             return failure
         if delivered.result is not Result.UNFINISHED and message in self.queue:

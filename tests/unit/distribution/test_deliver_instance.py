@@ -68,8 +68,9 @@ def test_what_is_refused_is_dead_at_once_and_tried_again_when_it_comes_back(worl
     assert (world.target.calls, len(world.dead_letters)) == (1, 1)
 
     # Whoever lets the letter go back before anything is mended has it once again, however often it comes.
-    world.handle(letter)
-    world.handle(letter)
+    sent_back_at = world.clock()
+    for _ in range(2):
+        world.handle(letter, sent_at=sent_back_at)
     assert (world.target.calls, len(world.dead_letters)) == (2, 2)
     letter = world.dead_letters[1]
 
@@ -77,6 +78,20 @@ def test_what_is_refused_is_dead_at_once_and_tried_again_when_it_comes_back(worl
     world.target.refuses = set()
     assert world.handle(letter).result is Result.DELIVERED
     assert world.entries() == {"0": (1, "delivered", 3)}
+
+
+def test_a_letter_is_tried_again_whatever_was_refused_after_it(world):
+    world.target.refuses = {key_of(0), key_of(0).sop_instance_uid}
+    world.change(0)
+    world.drain()
+    world.change(0, Action.UPDATE)
+    world.drain()
+    older, newer = world.dead_letters
+    world.target.refuses = set()
+    assert world.handle(older) == Delivered(Result.DELIVERED, sent=1)
+    assert world.handle(newer) == Delivered(Result.NOTHING_LEFT)
+    assert numbers(world) == [2]
+    assert len(world.dead_letters) == 2
 
 
 def test_a_process_that_dies_over_a_refusal_leaves_its_letter(world):

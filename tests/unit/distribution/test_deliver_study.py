@@ -98,6 +98,31 @@ def test_refused_instances_hold_up_no_others_and_make_the_study_refused(world):
     assert world.target.repeats() == 0
 
 
+def test_a_letter_is_tried_again_whatever_was_refused_after_it(world):
+    world.target.refuses = {key_of(place) for place in range(3)}
+    for place in range(3):
+        world.change(place)
+    world.revise()
+    world.drain()
+    world.change(0, Action.UPDATE)
+    world.revise()
+    world.drain()
+    older, newer = world.dead_letters
+    sent_back_at = world.clock()
+
+    # What a first slice finds refused still, the second leaves alone.
+    calls = world.target.calls
+    world.target.before_call = lambda: setattr(world.clock, "skipped", world.clock.skipped + timedelta(minutes=4))
+    results = [world.handle(older, time=timedelta(minutes=6), sent_at=sent_back_at).result for _ in range(2)]
+    assert results == [Result.UNFINISHED, Result.REFUSED]
+    assert world.target.calls == calls + 3
+
+    world.target.refuses = set()
+    assert world.handle(older) == Delivered(Result.DELIVERED, sent=3)
+    assert world.handle(newer) == Delivered(Result.NOTHING_LEFT)
+    assert world.target.instances == [(key_of(0), 2), (key_of(1), 1), (key_of(2), 1)]
+
+
 @pytest.mark.parametrize("survivors", [[0, 2], []])
 def test_refusals_are_closed_by_the_revision_that_has_the_refused_no_more(world, survivors):
     for place in range(3):

@@ -1,7 +1,7 @@
 """What becomes of a message, on queues of the embedded AWS."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import boto3
@@ -60,9 +60,9 @@ def queues(embedded_aws):
 
 
 def work_off(queues, outcome, heard=None):
-    def deliver(message, deadline):
+    def deliver(message, sent_at, deadline):
         if heard is not None:
-            heard.append((message, deadline))
+            heard.append((message, sent_at, deadline))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -75,7 +75,8 @@ def test_what_was_delivered_is_done(queues):
     message = queues.received(json.dumps(EVENT))
     handled = work_off(queues, Delivered(Result.DELIVERED, 3), heard)(message, DEADLINE)
     assert (handled.is_done, handled.delivered.sent, handled.why) == (True, 3, "")
-    assert heard == [(EVENT, DEADLINE)]
+    assert heard == [(EVENT, message.sent_at, DEADLINE)]
+    assert abs(datetime.now(UTC) - message.sent_at) < timedelta(minutes=1)
     queues.work.acknowledge(message.receipt_handle)
     assert queues.figures() == (0, 0)
 

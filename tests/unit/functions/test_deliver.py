@@ -80,7 +80,7 @@ def run(handler, log, monkeypatch):
                 "messageId": f"m-{body}",
                 "receiptHandle": f"r-{body}",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "3"},
+                "attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1795330800000"},
             }
             for body in outcomes
         ]

@@ -65,6 +65,7 @@ def test_names_the_queues_there_are_when_asked_for_another(state_dir, command):
     [
         (("redrive", "index_instance", "--older-than", "2 weeks"), "30m, 2h or 1d"),
         (("explain", "index_instance", "--at-most", "0"), "1<=x<=10000"),
+        (("revisions", "abc"), "StudyInstanceUID is not a UID"),
         (("replay", "--all"), "--binding"),
         (("replay", "--binding", "to-pacs"), "one of --study, --since and --all"),
         (("replay", "--binding", "to-pacs", "--all", "--study", "1.2"), "one of --study, --since and --all"),

@@ -39,6 +39,15 @@ class Due:
         return outcome
 
 
+class Drops:
+    """There are some in each space, but in one the queue does not take them."""
+
+    def when_due(self, space: str, every: timedelta) -> int:
+        if space == "research":
+            raise Unavailable("SQS does not answer.")
+        return 3
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     stream = io.StringIO()
@@ -55,6 +64,7 @@ def work(monkeypatch: pytest.MonkeyPatch, **outcomes: Pass | Unavailable | None)
     monkeypatch.setenv("SPACES", json.dumps(spaces))
     monkeypatch.setenv("RECONCILE_DAYS", "3")
     monkeypatch.setattr(handler, "reconcile", lambda: due)
+    monkeypatch.setattr(handler, "retell_drops", Drops)
     return due, lambda_handler({}, Context())
 
 
@@ -87,3 +97,13 @@ def test_one_space_that_fails_does_not_hold_up_the_others(monkeypatch: pytest.Mo
     _, answer = work(monkeypatch, main=Unavailable("S3 does not answer."), research=a_pass(Phase.DONE))
     assert list(answer) == ["research"]
     assert "S3 does not answer." in log.getvalue()
+
+
+def test_tells_of_drops_again_whether_or_not_a_pass_is_due(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, answer = work(monkeypatch, research=None, main=None)
+    assert answer == {}
+    assert "SQS does not answer." in log.getvalue()
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert metrics["DropsToldAgain"] == [3]

@@ -15,6 +15,7 @@ from uuid import uuid4
 from imaging.aws.bus_subscriber import BusSubscriber
 from imaging.aws.dead_letters import SqsDeadLetters
 from imaging.aws.delivery_queue import DeliveryQueue
+from imaging.aws.drop_queue import SqsDropQueue
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
@@ -72,6 +73,7 @@ from imaging.pipeline.reconcile import Reconcile
 from imaging.pipeline.reconcile_study import ReconcileStudy
 from imaging.pipeline.redrive_letters import RedriveLetters
 from imaging.pipeline.restore_study import RestoreStudy
+from imaging.pipeline.retell_drops import RetellDrops
 from imaging.pipeline.revision_archive import RevisionArchive
 from imaging.pipeline.series_metadata import SeriesMetadata
 from imaging.pipeline.store_drop import StoreDrop
@@ -422,6 +424,13 @@ def reconcile(environment: Environment, warn: Warn) -> Reconcile:
         now,
     )
     return Reconcile(objects, archive, survey, DynamoDbReconcilePasses(table), study, orphans, now, warn)
+
+
+def retell_drops(environment: Environment) -> RetellDrops:
+    """What finds drops whose event was lost, beside `reconcile`."""
+    settings = Settings(environment)
+    queue = SqsDropQueue(settings["DROP_QUEUE_URL"], settings.spaces)
+    return RetellDrops(S3Objects(settings.spaces), queue, now)
 
 
 def status(environment: Environment) -> ReadStatus:

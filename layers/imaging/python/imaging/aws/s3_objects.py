@@ -150,7 +150,12 @@ class S3Objects:
             yield from sorted(
                 (
                     ListedVersion(
-                        entry["Key"], entry["VersionId"], is_delete_marker, entry["IsLatest"], entry["LastModified"]
+                        entry["Key"],
+                        entry["VersionId"],
+                        is_delete_marker,
+                        entry["IsLatest"],
+                        entry["LastModified"],
+                        entry.get("Size", 0),
                     )
                     for entries, is_delete_marker in (
                         (page.get("Versions", []), False),

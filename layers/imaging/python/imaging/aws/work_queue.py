@@ -44,12 +44,10 @@ class WorkQueue:
             answer = client("sqs").receive_message(
                 QueueUrl=self._queue_url,
                 WaitTimeSeconds=POLL_SECONDS,
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         return [
-            ReceivedMessage(
-                message["Body"], message["ReceiptHandle"], int(message["Attributes"]["ApproximateReceiveCount"])
-            )
+            ReceivedMessage.of_sqs(message["Body"], message["ReceiptHandle"], message["Attributes"])
             for message in answer.get("Messages", [])
         ]
 

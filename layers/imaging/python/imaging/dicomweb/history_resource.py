@@ -78,8 +78,14 @@ class HistoryResource:
         return self._json(request, media_type, json_bytes(document), headers)
 
     def _retrieved(self, path: str, request: Request, names: Names) -> Response:
-        study, number = target_of(names).study, _number(names)
-        retrieval = self._retrieval.over(self._history.contents(study, number))
+        target, number = target_of(names), _number(names)
+        contents = self._history.contents(target.study, number)
+        if not target.is_in(contents):
+            raise Rejected(
+                RejectReason.NO_SUCH_RESOURCE,
+                "This revision of the study has no such instances; its document lists those it has.",
+            )
+        retrieval = self._retrieval.over(contents)
         resources = RetrieveResources(retrieval, self._links.as_of_revision(number), self._max_body_bytes)
         return resources.routes()[path](request, names)
 
@@ -111,7 +117,9 @@ def _number(names: Names) -> int:
 
 
 def _window(request: Request, most: int) -> Window:
-    asked = dict(request.parameters)
+    asked = {name.lower(): text for name, text in request.parameters if name.lower() != "accept"}  # PS3.18 8.3.3.1
+    if asked.keys() - {"offset", "limit"}:
+        raise Rejected(RejectReason.MALFORMED_REQUEST, "The history has no such parameter; it takes offset and limit.")
     if "offset" not in asked and "limit" not in asked:
         return Window()
     offset, limit = asked.get("offset", "0"), asked.get("limit", str(most))

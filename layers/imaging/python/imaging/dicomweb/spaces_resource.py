@@ -3,6 +3,7 @@
 from imaging.dicomweb.json_response import json_response
 from imaging.dicomweb.media_types import JSON, choose
 from imaging.dicomweb.message import Request, Response, json_bytes
+from imaging.errors import Rejected, RejectReason
 from imaging.model.links import Links
 from imaging.reading.read_spaces import ReadSpaces, SpaceSummary
 
@@ -20,8 +21,10 @@ class SpacesResource:
         Raises
         ------
         Rejected
-            `NOT_ACCEPTABLE`.
+            `MALFORMED_REQUEST` or `NOT_ACCEPTABLE`.
         """
+        if any(name.lower() != "accept" for name, _ in request.parameters):  # PS3.18 8.3.3.1
+            raise Rejected(RejectReason.MALFORMED_REQUEST, "The list of spaces takes no parameters; leave them out.")
         media_type = choose(request.accept, (JSON,))
         body = json_bytes(list(map(self._entry, self._read())))
         return json_response(

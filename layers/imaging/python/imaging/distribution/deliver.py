@@ -42,13 +42,15 @@ class Deliver:
         self._of_instance = of_instance
         self._of_study = of_study
 
-    def __call__(self, message: Mapping[str, Any], deadline: datetime) -> Delivered:
+    def __call__(self, message: Mapping[str, Any], sent_at: datetime, deadline: datetime) -> Delivered:
         """Deliver; a message may come twice, late and out of order.
 
         Parameters
         ----------
         message
             An event as the bus puts it into the queue.
+        sent_at
+            When it came into the queue, perhaps back from the dead letters.
         deadline
             Nothing is begun after it; nobody else begins the same before it.
 
@@ -58,7 +60,7 @@ class Deliver:
             The target or the dead-letter queue does not answer, or another process is at work: the message is put off.
         """
         try:
-            hint = hint_of(message)
+            hint = hint_of(message, sent_at)
         except Rejected as refusal:
             self._set_aside(message, str(refusal))
             return Delivered(Result.REFUSED, reason=str(refusal))

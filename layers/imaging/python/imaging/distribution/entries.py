@@ -112,7 +112,7 @@ class Entries:
 
         The letter is there before the entry is: who meets a refusal in the
         ledger need not write another. And it is not older than the entry: what
-        it is about is tried again when it comes back.
+        it is about is tried again, however soon it comes back.
         """
         at = self.clock()
         self._set_aside(message, reason)

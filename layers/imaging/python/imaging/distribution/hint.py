@@ -26,9 +26,9 @@ class Hint:
         The instance's change number, or the revision.
     message
         As it came.
-    set_aside_at
-        When the message was put into the dead-letter queue from which it came
-        back: a refusal before that is tried again.
+    sent_back_at
+        When the message was sent back from the dead-letter queue: a refusal
+        before that is tried again, whichever message met it.
     again_since
         When somebody asked for everything again: what was delivered before that
         is delivered again.
@@ -40,7 +40,7 @@ class Hint:
     number: int
     message: Mapping[str, Any]
     instance: InstanceKey | None = None
-    set_aside_at: datetime | None = None
+    sent_back_at: datetime | None = None
     again_since: datetime | None = None
     first: int = 1
 
@@ -50,13 +50,13 @@ class Hint:
             return None
         if self.again_since and entry.at < self.again_since:
             return None
-        if entry.outcome is Outcome.REFUSED and self.set_aside_at and entry.at <= self.set_aside_at:
+        if entry.outcome is Outcome.REFUSED and self.sent_back_at and entry.at <= self.sent_back_at:
             return None
         return entry.outcome if entry.outcome in (Outcome.DELIVERED, Outcome.REFUSED) else None
 
 
-def hint_of(message: Mapping[str, Any]) -> Hint:
-    """Read a message.
+def hint_of(message: Mapping[str, Any], sent_at: datetime) -> Hint:
+    """Read a message, which came into its queue at `sent_at`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def hint_of(message: Mapping[str, Any]) -> Hint:
         `MALFORMED_REQUEST` if it is none of ours.
     """
     try:
-        detail, replay, aside = message["detail"], message.get(_REPLAY, {}), message.get(_SET_ASIDE, {})
+        detail, replay = message["detail"], message.get(_REPLAY, {})
         study = StudyKey(detail["space"], detail["study"])
         instance = (
             InstanceKey.checked(study.space, study.study_instance_uid, detail["series"], detail["instance"])
@@ -76,7 +76,7 @@ def hint_of(message: Mapping[str, Any]) -> Hint:
             number=int(detail["change_number"] if instance else detail["revision"]),
             message=message,
             instance=instance,
-            set_aside_at=_moment(aside.get("at")),
+            sent_back_at=sent_at if _SET_ASIDE in message else None,
             again_since=_moment(replay.get("again_since")),
             first=int(replay.get("first", 1)),
         )

@@ -145,7 +145,7 @@ def _candidates(hint: Hint, told: int, seen: Mapping[int, Delivery]) -> list[int
     numbers = set(range(told + 1, hint.number + 1)) | ({hint.number} & seen.keys())
     if hint.again_since:
         numbers |= set(range(hint.first, hint.number + 1))
-    if hint.set_aside_at:
+    if hint.sent_back_at:
         numbers |= {
             number for number, entry in seen.items() if entry.outcome is Outcome.REFUSED and number <= hint.number
         }

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from imaging.errors import Unavailable
 from imaging.model.delivery import Delivered, Result
 
-DeliverMessage = Callable[[Mapping[str, Any], datetime], Delivered]
+DeliverMessage = Callable[[Mapping[str, Any], datetime, datetime], Delivered]
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,20 @@ class ReceivedMessage:
     ----------
     tries
         How often it was received, this time included.
+    sent_at
+        When it came into the queue.
     """
 
     body: str
     receipt_handle: str
     tries: int
+    sent_at: datetime
+
+    @classmethod
+    def of_sqs(cls, body: str, receipt_handle: str, attributes: Mapping[str, str]) -> "ReceivedMessage":
+        """Read what SQS says of a message in its system attributes."""
+        sent_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
+        return cls(body, receipt_handle, int(attributes["ApproximateReceiveCount"]), sent_at)
 
 
 class BindingQueue(Protocol):
@@ -78,7 +87,7 @@ class WorkOff:
         """
         message = _read(received.body)
         try:
-            delivered = self._deliver(message, deadline)
+            delivered = self._deliver(message, received.sent_at, deadline)
         except Unavailable as failure:
             self._queue.put_off(received.receipt_handle, received.tries, failure.wait_seconds)
             return Handled(is_done=False, delivered=None, why=str(failure))

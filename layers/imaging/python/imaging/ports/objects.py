@@ -42,13 +42,14 @@ Body: TypeAlias = bytes | BinaryIO | CopyOf
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version of a key: an object, or the marker that deleted it."""
+    """A version of a key: an object, or the marker that deleted it, which has no bytes."""
 
     object_key: str
     version_id: str
     is_delete_marker: bool
     is_latest: bool
     last_modified: datetime
+    size_bytes: int = 0
 
 
 class ObjectStore(Protocol):

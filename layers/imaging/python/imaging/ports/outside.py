@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from imaging.model.completion import Due
 from imaging.model.events import Event
 from imaging.model.identifiers import StudyKey
+from imaging.ports.objects import ListedVersion
 
 
 class EventBus(Protocol):
@@ -28,6 +29,13 @@ class FinalizerQueue(Protocol):
 
     def released(self, studies: Sequence[StudyKey], at: datetime) -> None:
         """An association that stored something of these was released; `imaging.errors.Unavailable` if it is lost."""
+
+
+class DropQueue(Protocol):
+    """Where it is told what was put under ``incoming/``."""
+
+    def tell(self, space: str, versions: Sequence[ListedVersion]) -> None:
+        """Tell of these as the store did when they were put; `imaging.errors.Unavailable` if one was not taken."""
 
 
 class FhirServer(Protocol):

@@ -31,6 +31,12 @@ class Target:
             return contents.read_instances_at([self.instance])
         return list(contents.read_instances(self.study, self.series_instance_uid))
 
+    def is_in(self, contents: StudyContents) -> bool:
+        """Whether there is anything of it."""
+        if self.instance:
+            return bool(contents.read_instances_at([self.instance]))
+        return any(True for _ in contents.read_instances(self.study, self.series_instance_uid))
+
     def not_found(self) -> Rejected:
         """The refusal when there is nothing of it."""
         level = "instance" if self.instance else "series" if self.series_instance_uid else "study"
