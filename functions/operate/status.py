@@ -1,4 +1,4 @@
-"""`imaging status`: the dashboard's figures."""
+"""`imaging status`: the dashboard's figures, but for those that CloudWatch alone has."""
 
 import os
 from pathlib import Path
@@ -43,10 +43,12 @@ def status(state_dir: Path | None, as_json: bool) -> None:
 
 
 def _show(console: Console, name: str, report: Status) -> None:
-    spaces = terminal.table("space", "#studies", "#series", "#instances", "#size", "#changes told", title=name)
+    spaces = terminal.table(
+        "space", "#studies", "#series", "#instances", "#size", "#changes told", "#last hour", title=name
+    )
     for space in report.spaces:
         counts = (f"{count:,}" for count in (space.studies, space.series, space.instances))
-        spaces.add_row(space.space, *counts, decimal(space.bytes), f"{space.changes:,}")
+        spaces.add_row(space.space, *counts, decimal(space.bytes), f"{space.changes:,}", f"{space.changes_last_hour:,}")
     console.print(spaces)
     queues = terminal.table("queue", "#waiting", "#under way", "#oldest", "#dead letters", "#refused")
     for queue in report.queues:

@@ -49,6 +49,10 @@ class Deployment:
     def head(self, space):
         return self.head_of.get(space)
 
+    def last_before(self, space, moment, head):
+        assert moment == NOW - timedelta(hours=1)
+        return 5
+
     def tally(self, kind, before=None):
         return self.tallies.get(kind, Tally(0))
 
@@ -106,10 +110,9 @@ def unpublished(ago: timedelta) -> CommittedRevision:
 def test_all_is_well_where_nothing_is_left(deployment):
     status = deployment.status()
     assert status.trouble == ()
-    assert [(each.space, each.instances, each.bytes, each.changes) for each in status.spaces] == [
-        ("main", 3, 4000, 7),
-        ("research", 0, 0, 0),
-    ]
+    assert [
+        (each.space, each.instances, each.bytes, each.changes, each.changes_last_hour) for each in status.spaces
+    ] == [("main", 3, 4000, 7, 2), ("research", 0, 0, 0, 0)]
     assert status.oldest_unindexed_seconds is None
     assert not deployment.errors().needs_human
 

@@ -21,6 +21,7 @@ from imaging.reading.status import PassState, QueueState, SpaceCounts, Status, W
 from imaging.reading.tag_progress import TagProgress
 from imaging.reading.trouble import OVERDUE, trouble
 
+_ARRIVALS = timedelta(hours=1)
 _STUDIES_LOOKED_AT = 1000
 _REFUSED_LOOKED_AT = 10_000
 
@@ -57,7 +58,7 @@ class ReadStatus:
         """Read."""
         now = self._clock()
         with ThreadPoolExecutor() as pool:
-            spaces = pool.map(self._counts, self._spaces)
+            spaces = pool.map(lambda space: self._counts(space, now), self._spaces)
             registers = pool.map(self._registers.read_register, self._spaces)
             passes = pool.map(self._passes.read, self._spaces)
             refused = Counter(binding for binding, _ in islice(self._refused.read_refused(now), _REFUSED_LOOKED_AT))
@@ -83,11 +84,17 @@ class ReadStatus:
             trouble=tuple(trouble(waiting, queues, refused, reconciled)),
         )
 
-    def _counts(self, space: str) -> SpaceCounts:
+    def _counts(self, space: str, now: datetime) -> SpaceCounts:
         head = self._feed.head(space)
         totals = head.totals if head else SpaceTotals()
         return SpaceCounts(
-            space, totals.studies, totals.series, totals.instances, totals.bytes, head.last if head else 0
+            space=space,
+            studies=totals.studies,
+            series=totals.series,
+            instances=totals.instances,
+            bytes=totals.bytes,
+            changes=head.last if head else 0,
+            changes_last_hour=head.last - self._feed.last_before(space, now - _ARRIVALS, head) if head else 0,
         )
 
     def _waiting(self, now: datetime) -> Waiting:

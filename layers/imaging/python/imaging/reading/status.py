@@ -21,6 +21,8 @@ class SpaceCounts:
     bytes: int
     changes: int
     """How many changes its feed has told, ever."""
+    changes_last_hour: int
+    """What came in, was replaced or deleted in the hour before."""
 
 
 @dataclass(frozen=True)
