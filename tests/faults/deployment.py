@@ -144,6 +144,7 @@ class Deployment:
             "MANIFEST_TABLE": name,
             "EVENT_BUS": name,
             "STUDY_TIMER_ARN": timer["stateMachineArn"],
+            "DROP_QUEUE_URL": client("sqs").create_queue(QueueName=name)["QueueUrl"],
             "PUBLIC_BASE_ADDRESS": "https://imaging.example.org",
             "QUIET_SECONDS": str(QUIET.total_seconds()),
             "RECONCILE_DAYS": "0.01",

@@ -37,7 +37,9 @@ def test_a_rebuilt_feed_tells_everything_that_is_there_and_its_totals_are_right(
         world.finalize()(world.study)
         tell(world)
     lost = DynamoDbFeedSource(table).head(world.space)
-    numbers = {row.key: row.change_number for row in world.fence.read_instances(world.study)}
+    # A study that came and went before its first revision has no history that could come back.
+    told_before = world.fence.read_instances(world.study) if world.revisions() else []
+    numbers = {row.key: row.change_number for row in told_before}
     check_totals(world)
 
     # Given a table that is lost, and events that bring some instances before anybody reconciles,
