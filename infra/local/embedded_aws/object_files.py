@@ -108,7 +108,7 @@ def _spooling(upload_part: Any) -> Any:  # noqa: ANN401
     return upload
 
 
-def _copying_ranges(upload_part_copy: Any) -> Any:  # noqa: ANN401
+def _copying_ranges(upload_part_copy: Any) -> Any:  # noqa: ANN401 - as above
     def copy(bucket: str, key: str, query: dict[str, list[str]], headers: dict[str, str]) -> Answer:
         source, wanted = headers["x-amz-copy-source"].lstrip("/"), headers.get("x-amz-copy-source-range", "")
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))

@@ -137,7 +137,7 @@ def _moved_by_service(queue: Queue, progress: Progress) -> int | None:
                 return moved
             if task["Status"] not in ("RUNNING", "CANCELLING"):
                 raise Unavailable(f"SQS stopped moving dead letters after {moved} ({task['Status']}); redrive again.")
-        time.sleep(_LOOK_AGAIN_SECONDS)
+        time.sleep(_LOOK_AGAIN_SECONDS)  # SQS has nothing that waits for the end of a task
 
 
 def _send(queue_url: str, messages: Sequence[Message]) -> None:

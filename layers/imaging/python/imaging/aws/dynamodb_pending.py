@@ -126,7 +126,7 @@ class DynamoDbPendingWork:
             ConditionExpression="attribute_exists(pk)",
         )
 
-    def _marked(self, kind: PendingKind, before: datetime, **projection: Any) -> Iterator[Row]:  # noqa: ANN401
+    def _marked(self, kind: PendingKind, before: datetime, **projection: Any) -> Iterator[Row]:  # noqa: ANN401 - Query's own
         for shard in range(PENDING_SHARDS):
             yield from self._table.query(
                 IndexName="pending",

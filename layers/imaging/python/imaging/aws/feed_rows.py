@@ -55,7 +55,7 @@ def feed_row(batch: FeedBatch, at: datetime) -> Row:
         "first": batch.changes[0].sequence,
         "last": batch.last,
         "time": timestamp(batch.changes[0].told_at),
-        "changes": packed({"changes": [_document_of(change) for change in batch.changes]}),  # type: ignore[dict-item]
+        "changes": packed({"changes": [_document_of(change) for change in batch.changes]}),
         "pending": feed_mark(crc32(f"{row_key['pk']}/{row_key['sk']}".encode()) % PENDING_SHARDS),
         "pending_since": timestamp(at),
     }

@@ -56,7 +56,7 @@ def put_in_parts(
 
 
 def put_copy(
-    s3: Any,  # noqa: ANN401
+    s3: Any,  # noqa: ANN401 - as above
     body: CopyOf,
     source_bucket: str,
     *,
@@ -91,13 +91,13 @@ def put_copy(
     return _in_parts(s3, puts, object_, condition)
 
 
-def _uploaded(s3: Any, piece: bytes, part: Part) -> Part:  # noqa: ANN401
+def _uploaded(s3: Any, piece: bytes, part: Part) -> Part:  # noqa: ANN401 - as above
     answer = s3.upload_part(**part, Body=piece, ChecksumAlgorithm="SHA256")
     return {name: answer[name] for name in _SAID_OF_A_PART & answer.keys()}
 
 
 def _in_parts(
-    s3: Any,  # noqa: ANN401
+    s3: Any,  # noqa: ANN401 - as above
     puts: Sequence[Callable[[Part], Part]],
     object_: Mapping[str, Any],
     condition: Mapping[str, str],

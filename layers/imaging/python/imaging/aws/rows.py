@@ -8,6 +8,7 @@ four of them.
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -62,9 +63,9 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def packed(attributes: DicomJson) -> bytes:
-    """DICOM JSON as a row holds it."""
-    return zlib.compress(json.dumps(attributes, separators=(",", ":"), ensure_ascii=False).encode())
+def packed(document: Mapping[str, Any]) -> bytes:
+    """DICOM JSON, or another document, as a row holds it."""
+    return zlib.compress(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def unpacked(attributes: bytes | None) -> DicomJson:

@@ -29,6 +29,7 @@ MAX_KINDS = 128
 _CONNECT_SECONDS = 10.0
 _NEGOTIATION_SECONDS = 30.0
 _RESPONSE_SECONDS = 120.0
+_LOOK_AGAIN_SECONDS = 0.0005  # pynetdicom has nothing to wait on: neither room in its queue, nor its loop asleep
 _STALLED_SECONDS = 60.0  # the peer takes nothing
 _PDUS_AHEAD = 16  # in pynetdicom's queue
 _LONGEST_PDU_BYTES = 128 * 1024  # also for a peer without a limit
@@ -154,7 +155,7 @@ class RequestedAssociation:
         while self._association.dul.to_provider_queue.qsize() >= _PDUS_AHEAD:
             if not self.is_open or time.monotonic() > until:
                 break
-            time.sleep(0.0005)
+            time.sleep(_LOOK_AGAIN_SECONDS)
         else:
             if self.is_open:
                 return
@@ -207,7 +208,7 @@ def _silence(association: Association) -> None:
     """
     association._reactor_checkpoint.clear()
     while not association._is_paused:
-        time.sleep(0.0005)
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _command(context_id: int, message_id: int, kind: Kind, sop_instance_uid: str) -> Iterator[P_DATA]:
