@@ -583,8 +583,8 @@ def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(tabl
     check_history(world)
     check_counts(world)
     assert [(revision.number, revision.series) for revision in world.revisions()] == history
-    last_told = {
-        (series.series_instance_uid, one.sop_instance_uid): one.change_number
+    last_version = {
+        (series.series_instance_uid, one.sop_instance_uid): one.version_id
         for _, all_series in history
         for series in all_series
         for one in series.instances
@@ -594,14 +594,15 @@ def test_reconcile_brings_back_what_events_lost_and_a_manifest_that_is_gone(tabl
         uids = (row.key.series_instance_uid, row.key.sop_instance_uid)
         if not history:
             assert row.deleted, "what lives has a revision"  # what came and went before the first one is not restored
-        elif row.deleted:
-            assert restored[row.key].deleted
-            assert restored[row.key].change_number >= row.change_number  # changes may have been told as one
-        elif row.change_number == last_told[uids]:
-            assert restored[row.key] == row
-        else:  # what went and came again as it was between two revisions neither
-            counted = replace(restored[row.key], change_number=row.change_number, action=row.action)
-            assert counted == row
+            continue
+        after = restored[row.key]
+        assert after.change_number >= row.change_number  # changes may have been told as one, or not at all
+        if row.deleted:
+            assert after.deleted
+        elif row.version_id == last_version[uids]:
+            assert after == row
+        else:  # what was overwritten, or went, and came again as it was between two revisions
+            assert replace(after, change_number=row.change_number, action=row.action) == row
 
 
 def test_a_study_waits_for_its_instances_that_are_stored_and_not_indexed_yet(table):

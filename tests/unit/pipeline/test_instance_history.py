@@ -1,47 +1,66 @@
-"""What object versions and delete markers tell of an instance that no revision has seen."""
+"""How many changes object versions and delete markers tell of, that no revision has seen."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.pipeline.instance_history import CameAndWent, came_and_went
+from imaging.pipeline.instance_history import changes_after
 from imaging.ports.objects import ListedVersion
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
-
-def listed(happened: str, seconds: list[int] | None = None) -> list[ListedVersion]:
-    """Versions as S3 lists them, with puts (p) and deletions (d); all in one second unless said otherwise."""
-    versions = []
-    for number, each in enumerate(happened):
-        at = START + timedelta(seconds=seconds[number] if seconds else 0)
-        versions.insert(0, ListedVersion("a", f"v{number}", each == "d", number == len(happened) - 1, at))
-    # Puts and markers come in lists of their own, so which came first in a second is not known.
-    return sorted(versions, key=lambda each: (not each.is_latest, -each.last_modified.timestamp()))
+scripts = st.lists(st.tuples(st.sampled_from("pd"), st.integers(0, 2)), max_size=10)
 
 
-def test_what_is_there_or_never_was_has_not_gone() -> None:
-    assert came_and_went([]) is None
-    assert came_and_went(listed("p")) is None
-    assert came_and_went(listed("pdp")) is None
-    assert came_and_went(listed("d")) is None
+@dataclass
+class Lived:
+    """An instance to which puts (p) and deletions (d) happened, each so many seconds after the one before."""
+
+    script: list[tuple[str, int]]
+
+    @property
+    def versions(self) -> list[ListedVersion]:
+        """As S3 lists them: puts and markers come in lists of their own, their order in a second is not known."""
+        versions, at = [], START
+        for number, (happened, seconds) in enumerate(self.script):
+            at += timedelta(seconds=seconds)
+            versions.insert(0, ListedVersion("a", f"v{number}", happened == "d", number == len(self.script) - 1, at))
+        versions.sort(key=lambda each: each.is_delete_marker)
+        return sorted(versions, key=lambda each: (not each.is_latest, -each.last_modified.timestamp()))
+
+    def changes_after(self, place: int) -> int:
+        """How many changes were told, by one who saw each and began behind that place; -1 is the beginning."""
+        changes, is_present = 0, place >= 0
+        for happened, _ in self.script[place + 1 :]:
+            changes += happened == "p" or is_present
+            is_present = happened == "p"
+        return changes
 
 
 def test_every_put_and_every_deletion_of_something_is_a_change() -> None:
-    assert came_and_went(listed("pd")) == CameAndWent(2, "v0")
-    assert came_and_went(listed("ppd", [0, 1, 2])) == CameAndWent(3, "v1")
-    assert came_and_went(listed("pdd")) == CameAndWent(2, "v0")
+    for script, changes in {"": 0, "d": 0, "p": 1, "pd": 2, "ppd": 3, "pdd": 2, "pdp": 3, "pdpdpd": 6}.items():
+        assert changes_after(Lived([(each, 1) for each in script]).versions) == changes
+
+
+@given(scripts)
+def test_no_change_is_missed_whatever_happened_within_a_second(script: list[tuple[str, int]]) -> None:
+    lived = Lived(script)
+    assert changes_after(lived.versions) >= lived.changes_after(-1)
+    for place, (happened, _) in enumerate(script):
+        if happened == "p":
+            assert changes_after(lived.versions, since=f"v{place}") >= lived.changes_after(place)
 
 
 @given(st.integers(1, 4), st.lists(st.integers(0, 2), min_size=8, max_size=8))
-def test_coming_and_going_is_told_apart_within_a_second(times: int, pauses: list[int]) -> None:
-    seconds = [sum(pauses[: place + 1]) for place in range(2 * times)]
-    assert came_and_went(listed("pd" * times, seconds)) == CameAndWent(2 * times, f"v{2 * times - 2}")
+def test_what_came_and_went_is_counted_exactly_whatever_happened_within_a_second(times: int, pauses: list[int]) -> None:
+    lived = Lived(list(zip("pd" * times, pauses, strict=False)))
+    assert changes_after(lived.versions) == 2 * times
+    assert changes_after(lived.versions, since="v0") == 2 * times - 1
 
 
-@given(st.integers(0, 3), st.lists(st.integers(0, 2), min_size=8, max_size=8))
-def test_what_came_before_a_deletion_that_is_known_does_not_count(times: int, pauses: list[int]) -> None:
-    seconds = [sum(pauses[: place + 1]) for place in range(2 * times + 2)]
-    found = came_and_went(listed("pd" * (times + 1), seconds), since="v0")
-    assert found == (CameAndWent(2 * times, f"v{2 * times}") if times else None)
+def test_a_version_that_was_removed_for_good_hides_nothing_that_is_left() -> None:
+    versions = Lived([("p", 1), ("d", 1)]).versions
+    assert changes_after(versions, since="gone") == 2
+    assert changes_after(versions[:1], since="gone") == 1

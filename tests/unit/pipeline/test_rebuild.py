@@ -13,7 +13,7 @@ from imaging.aws import clients
 from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
 from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_table import ManifestTable
-from imaging.aws.rows import instance_key_of, of_item
+from imaging.aws.rows import instance_key_of, instance_row_key, of_item
 from imaging.aws.s3_objects import S3Objects
 from imaging.model.feed import FeedHead
 from imaging.model.identifiers import InstanceKey
@@ -259,3 +259,28 @@ def test_rows_of_a_table_recovered_as_of_an_earlier_moment_are_brought_up_to_the
     assert totals.bytes == sum(row["size_bytes"] for row in present)
     assert space.reconcile("main").found.indexed == 0
     space.finalize("1.2.1", Finalized.UNCHANGED)
+
+
+def test_what_was_no_instance_and_was_deleted_hides_no_change_of_one(space: Space) -> None:
+    # Given an instance that came and went before its study had a revision,
+    instance, row_key = key("1.2.1", 1, 1), instance_row_key(key("1.2.1", 1, 1))
+    space.store(instance)
+    space.delete(instance)
+    space.store(key("1.2.1", 1, 2))
+    space.finalize("1.2.1")
+    told = space.instances()[row_key["pk"], row_key["sk"]]["change_number"]
+    # and what is no DICOM, put under its key and deleted before anybody looked,
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=space.bucket, Key=instance.object_key, Body=b"no DICOM")
+    s3.delete_object(Bucket=space.bucket, Key=instance.object_key)
+
+    # when it is stored again, of a table that was lost,
+    space.lose_manifest()
+    space.put(instance)
+    assert space.reconcile("main").found.failed == 0
+
+    # then it goes on above what had been told.
+    row = space.instances()[row_key["pk"], row_key["sk"]]
+    assert (row["action"], told) == ("create", 2)
+    assert row["change_number"] > told
+    space.finalize("1.2.1")

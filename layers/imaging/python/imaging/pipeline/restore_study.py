@@ -1,10 +1,12 @@
 """Rows of a study that were lost come back from its revisions and its objects.
 
-Only revisions under their final keys count. What happened after the last of
-them is not restored but indexed again, as any change is; but what came and went
-without a revision seeing it has left versions and delete markers, and comes
-back as it ended. Of a study that came and went before its first revision
-nothing comes back: it has no history.
+Only revisions under their final keys count. What is there is what the last of
+them has; the latest thing that happened after it is not restored but indexed
+again, as any change is. What else happened without a revision seeing it has
+left versions and delete markers: they are counted, so that no change number is
+given out again, and what came and went comes back as a tombstone. What was
+removed for good is not counted. Of a study without a revision nothing comes
+back: what is there is indexed again, and its numbers begin at 1.
 
 Some instances at a time: the memory does not grow with their bytes, and who is
 interrupted goes on behind what is done.
@@ -12,7 +14,7 @@ interrupted goes on behind what is done.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -23,7 +25,7 @@ from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Instance
 from imaging.model.revision import Revision
 from imaging.pipeline.index_instance import instance_of, keep_metadata
-from imaging.pipeline.instance_history import came_and_went
+from imaging.pipeline.instance_history import Ending, counted_on, earlier_versions, endings_of
 from imaging.pipeline.keep_pixel_layout import with_pixel_layout
 from imaging.pipeline.object_source import PREFIX_BYTES, ObjectSource
 from imaging.pipeline.revision_archive import RevisionArchive
@@ -38,24 +40,6 @@ _AT_A_TIME = 500
 
 Asked = TypeVar("Asked")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """What a row of an instance says.
-
-    Attributes
-    ----------
-    number
-        0: there is no row of this version any more, only its metadata.
-    told
-        What the last revision that has the instance tells of it.
-    """
-
-    version_id: str
-    number: int = 0
-    action: Action = Action.DELETE
-    told: Instance | None = None
 
 
 class RestoreStudy:
@@ -92,12 +76,14 @@ class RestoreStudy:
         if not found.revisions or (known.row is not None and known.row.revision >= found.revisions[-1]):
             return False
         revisions, endings = self._history(found)
-        lost: list[tuple[InstanceKey, _Ending]] = []
+        lost: list[tuple[InstanceKey, Ending]] = []
         for key, ending in endings.items():
             versions = found.instances.get(key, [])
             if key in known.instances and _stands(known.instances[key], ending, versions):
                 continue
-            lost += ((key, earlier) for earlier in _earlier(versions, ending))  # a row that stands has them behind it
+            lost += (
+                (key, earlier) for earlier in earlier_versions(versions, ending)
+            )  # a row that stands has them behind it
             lost.append((key, ending))
         for some in _in_chunks(lost, _AT_A_TIME):
             changes = [change for change in _side_by_side(self._change, some) if change]
@@ -106,18 +92,18 @@ class RestoreStudy:
         self._restoration.restore_study(revisions)
         return True
 
-    def _history(self, found: StudyObjects) -> tuple[list[Revision], dict[InstanceKey, _Ending]]:
+    def _history(self, found: StudyObjects) -> tuple[list[Revision], dict[InstanceKey, Ending]]:
         """All revisions, without the attributes of instances, and how each instance ended."""
         revisions: list[Revision] = []
-        endings: dict[InstanceKey, _Ending] = {}
+        endings: dict[InstanceKey, Ending] = {}
         for numbers in _in_chunks(found.revisions, _SIDE_BY_SIDE):
             for revision in _side_by_side(partial(self._revision, found.study), numbers):
-                endings.update(_endings(revision, endings))
+                endings.update(endings_of(revision, endings))
                 revisions.append(_without_attributes(revision))
         for key, versions in found.instances.items():
-            ending = endings.get(key, _Ending(""))
-            if ending.action is Action.DELETE and (unseen := came_and_went(versions, since=ending.version_id)):
-                endings[key] = replace(ending, version_id=unseen.last_version_id, number=ending.number + unseen.changes)
+            ending = counted_on(endings.get(key, Ending("")), versions)
+            if ending.number:
+                endings[key] = ending
         return revisions, endings
 
     def _revision(self, study: StudyKey, number: int) -> Revision:
@@ -126,12 +112,22 @@ class RestoreStudy:
             raise Unavailable("A revision disappeared while its study was restored; it is tried again.")
         return revision
 
-    def _change(self, asked: tuple[InstanceKey, _Ending]) -> Change | None:
+    def _change(self, asked: tuple[InstanceKey, Ending]) -> Change | None:
         """An instance as a version of its object has it; None if nothing tells it any more, or it never was one."""
         key, ending = asked
+        if change := self._read(key, ending):
+            return change
+        if ending.told:
+            return Change(None, _as_told(ending.told, ending), None)
+        for version_id in ending.else_version_ids:
+            if change := self._read(key, replace(ending, version_id=version_id)):
+                return replace(change, metadata=None)  # as an earlier version it has it already
+        return None
+
+    def _read(self, key: InstanceKey, ending: Ending) -> Change | None:
         found = self._objects.read(key.space, key.object_key, last=PREFIX_BYTES - 1, version_id=ending.version_id)
         if found is None:
-            return Change(None, _as_told(ending.told, ending), None) if ending.told else None
+            return None
         stored, prefix = found
         try:
             outline = read_outline(ObjectSource(self._objects, key, stored, prefix))
@@ -143,7 +139,7 @@ class RestoreStudy:
         return Change(None, instance, keep_metadata(self._objects, instance, metadata))
 
 
-def _stands(row: KnownInstance, ending: _Ending, versions: Sequence[ListedVersion]) -> bool:
+def _stands(row: KnownInstance, ending: Ending, versions: Sequence[ListedVersion]) -> bool:
     """Whether a row is as it was lost, and all earlier versions with it.
 
     A first change that an event has told meanwhile says nothing of versions
@@ -152,29 +148,11 @@ def _stands(row: KnownInstance, ending: _Ending, versions: Sequence[ListedVersio
     if (row.version_id, row.change_number) != (ending.version_id, ending.number):
         return False
     return row.deleted == (ending.action is Action.DELETE) and (
-        row.change_number > 1 or not any(_earlier(versions, ending))
+        row.change_number > 1 or not any(earlier_versions(versions, ending))
     )
 
 
-def _earlier(versions: Iterable[ListedVersion], ending: _Ending) -> Iterator[_Ending]:
-    """Versions of which only the metadata comes back; the latest is indexed again if it is not the ending."""
-    for version in versions:
-        if not (version.is_delete_marker or version.is_latest or version.version_id == ending.version_id):
-            yield _Ending(version.version_id)
-
-
-def _endings(revision: Revision, before: dict[InstanceKey, _Ending]) -> Iterator[tuple[InstanceKey, _Ending]]:
-    """How the instances stood that a revision names."""
-    for deleted in revision.deletions:
-        key = revision.key_of(deleted.series_instance_uid, deleted.sop_instance_uid)
-        yield key, replace(before[key], number=deleted.change_number, action=Action.DELETE)
-    for series in revision.series:
-        for instance in series.instances:
-            told = revision.row_of(series, instance)
-            yield told.key, _Ending(told.version_id, told.change_number, told.action, told)
-
-
-def _as_told(told: Instance, ending: _Ending) -> Instance:
+def _as_told(told: Instance, ending: Ending) -> Instance:
     return replace(told, version_id=ending.version_id, change_number=ending.number, action=ending.action)
 
 
