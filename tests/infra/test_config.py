@@ -72,6 +72,7 @@ def test_publishes_to_a_named_healthlake_store_with_its_signature():
     assert fhir
     assert fhir.authorization == "sigv4"
     assert fhir.base_url == ""
+    assert fhir.policy == {"writes": "put-by-id"}
 
 
 def test_publishes_to_any_server_with_a_bearer_token():
@@ -82,6 +83,41 @@ def test_publishes_to_any_server_with_a_bearer_token():
 
     assert fhir
     assert (fhir.authorization, fhir.token_secret_arn) == ("bearer", secret)
+
+
+FHIR = "https://fhir.example.org/r4"
+KEY = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
+SMART = {"base_url": FHIR, "authorization": "smart", "smart": {"client_id": "imaging", "key_secret_arn": KEY}}
+
+
+def test_publishes_to_a_server_that_knows_it_by_its_key():
+    fhir = read(fhir=SMART).fhir
+
+    assert fhir
+    assert fhir.smart
+    assert fhir.secret_arn == fhir.smart.key_secret_arn == KEY
+    assert (fhir.smart.token_url, fhir.smart.scope) == ("", "system/*.cruds")
+
+
+def test_publishes_as_it_is_configured_to_and_leaves_the_rest_to_the_publisher():
+    policy = {
+        "patient": "reference-only",
+        "on_delete": "cancel",
+        "writes": "search-then-put",
+        "enforce_validation": True,
+        "max_listed_instances": 0,
+        "document_references": True,
+        "dose_observations": False,
+        "managing_organization": "Organization/radiology",
+        "invoke_image_display": "https://viewer.example.org/IHEInvokeImageDisplay",
+    }
+
+    configured, unconfigured = read(fhir={"base_url": FHIR, **policy}).fhir, read(fhir={"base_url": FHIR}).fhir
+
+    assert configured
+    assert unconfigured
+    assert configured.policy == policy
+    assert unconfigured.policy == {}
 
 
 def test_leaves_dimse_out_when_it_is_not_enabled():
@@ -239,6 +275,26 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
             {"fhir": {"base_url": "https://f.example.org", "authorization": "bearer", "token_secret_arn": "token"}},
             "imaging.fhir.token_secret_arn",
         ),
+        ({"fhir": {**SMART, "smart": None}}, "imaging.fhir.smart"),
+        ({"fhir": {**SMART, "authorization": "none"}}, "imaging.fhir.smart"),
+        ({"fhir": {**SMART, "token_secret_arn": KEY}}, "imaging.fhir.token_secret_arn"),
+        ({"fhir": {**SMART, "smart": {"client_id": "imaging"}}}, "imaging.fhir.smart.key_secret_arn"),
+        ({"fhir": {**SMART, "smart": {"client_id": "", "key_secret_arn": KEY}}}, "imaging.fhir.smart.client_id"),
+        ({"fhir": {**SMART, "smart": {**SMART["smart"], "scope": ""}}}, "imaging.fhir.smart.scope"),
+        ({"fhir": {**SMART, "smart": {**SMART["smart"], "token_url": "/token"}}}, "imaging.fhir.smart.token_url"),
+        ({"fhir": {**SMART, "smart": {**SMART["smart"], "secret": "x"}}}, "imaging.fhir.smart.secret"),
+        ({"fhir": {"create_healthlake": True, "authorization": "bearer"}}, "imaging.fhir.authorization"),
+        ({"fhir": {"create_healthlake": True, "writes": "search-then-put"}}, "imaging.fhir.writes"),
+        ({"fhir": {"base_url": FHIR, "patient": "update"}}, "imaging.fhir.patient"),
+        ({"fhir": {"base_url": FHIR, "on_delete": "keep"}}, "imaging.fhir.on_delete"),
+        ({"fhir": {"base_url": FHIR, "writes": "post"}}, "imaging.fhir.writes"),
+        ({"fhir": {"base_url": FHIR, "enforce_validation": "yes"}}, "imaging.fhir.enforce_validation"),
+        ({"fhir": {"base_url": FHIR, "max_listed_instances": -1}}, "imaging.fhir.max_listed_instances"),
+        ({"fhir": {"base_url": FHIR, "document_references": 1}}, "imaging.fhir.document_references"),
+        ({"fhir": {"base_url": FHIR, "dose_observations": 1}}, "imaging.fhir.dose_observations"),
+        ({"fhir": {"base_url": FHIR, "managing_organization": "Radiology"}}, "imaging.fhir.managing_organization"),
+        ({"fhir": {"base_url": FHIR, "invoke_image_display": "viewer"}}, "imaging.fhir.invoke_image_display"),
+        ({"fhir": {"base_url": FHIR, "patients": "sync"}}, "imaging.fhir.patients"),
         ({"dimse": {"cpu": 1000}}, "imaging.dimse.cpu"),
         ({"dimse": {"cpu": 512, "memory_mib": 8192}}, "imaging.dimse.memory_mib"),
         ({"dimse": {"port": 70000}}, "imaging.dimse.port"),

@@ -4,6 +4,7 @@ from imaging.dicom.attributes import (
     PATIENT_STUDY_ATTRIBUTES,
     SERIES_ATTRIBUTES,
     indexed,
+    unreadable,
 )
 
 
@@ -21,3 +22,24 @@ def test_keeps_identifiers_whatever_else_is_long():
     kept = indexed({tag: lo("x" * 3_900) for tag in every} | {"00080020": lo("20260102"), "00080050": lo("ACC")})
     assert kept["00080020"] == lo("20260102")
     assert sum(len(str(value)) for value in kept.values()) <= MAX_INDEXED_CHARACTERS
+
+
+def test_what_is_short_is_kept_however_much_stands_before_it():
+    every = (*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES)
+    short = {tag: lo("x" * 300) for tag in (*SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES)}
+    long = {tag: lo("x" * 3_900) for tag in PATIENT_STUDY_ATTRIBUTES}
+    kept = indexed(long | short)
+    assert short.keys() <= kept.keys()
+    assert list(kept) == [tag for tag in every if tag in kept]
+    assert [tag for tag in long if tag in kept] == list(PATIENT_STUDY_ATTRIBUTES[: len(kept) - len(short)])
+
+
+def test_names_what_is_there_and_cannot_be_given():
+    metadata = {
+        "00081030": lo("x" * 5_000),
+        "00100020": lo("PID"),
+        "00100030": {"vr": "DA"},
+        "00420010": {"vr": "ST", "BulkDataURI": "bulkdata/00420010"},
+    }
+    present = {int(tag, 16) for tag in metadata} | {0x00080020, 0x00204000}
+    assert unreadable(present, indexed(metadata)) == ("00080020", "00081030", "00420010")

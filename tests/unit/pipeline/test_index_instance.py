@@ -15,7 +15,7 @@ from imaging.pipeline.index_instance import IndexInstance
 from imaging.reading.pixel_layouts import PixelLayouts
 from tests.fakes import Clock, InMemoryObjects
 from tests.instances import part10_instance
-from tests.unit.dicom.files import identifiers
+from tests.unit.dicom.files import element, identifiers, item, part10, sequence
 from tests.unit.dicom.pixel_files import encapsulated_file, frame
 
 KEY = InstanceKey("main", "1.2.3", "1.2.3.4", "1.2.3.4.5")
@@ -110,6 +110,29 @@ def test_sets_aside_an_instance_under_the_key_of_another():
 
     assert rows.rows == {}
     assert objects.keys() == [f"quarantine/{other.object_key}"]
+
+
+def test_names_indexed_values_that_break_their_vr_or_are_too_long_for_a_row():
+    content = part10(
+        identifiers(study=KEY.study_instance_uid)[0]
+        + element(0x00080020, "DA", "yesterday")
+        + element(0x00080021, "DA", "2026")
+        + element(0x00080030, "TM", "")
+        + element(0x00081030, "LO", "x" * 5_000)
+        + element(0x00189073, "FD", b"\1\2")
+        + element(0x0020000D, "UI", KEY.study_instance_uid)
+        + element(0x0020000E, "UI", KEY.series_instance_uid)
+        + element(0x00200011, "IS", "first")
+        + sequence(0x00400275, item(element(0x00400002, "DA", "noon")))
+    ).replace(*(identifiers(instance=uid)[0] for uid in ("1.2.3", KEY.sop_instance_uid)))
+    objects, rows = InMemoryObjects(), Rows()
+    objects.put("main", KEY.object_key, content)
+
+    assert IndexInstance(objects, rows, Clock())([KEY]) == {}
+
+    assert rows.rows[KEY].unreadable == ("00080020", "00081030", "00080021", "00200011")
+    assert rows.rows[KEY].partial_dates == {"00080021": {"vr": "DA", "Value": ["2026"]}}
+    assert not rows.rows[KEY].attributes.keys() & set(rows.rows[KEY].unreadable)
 
 
 class GetsOfObjects(CountingObjects):

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from imaging.aws.rows import Row, packed, series_row_key, study_names, study_row_key, timestamp
 from imaging.aws.searchable import Listings, study_search_keys
-from imaging.dicom.attributes import series_level, study_level
+from imaging.dicom.attributes import series_level
 from imaging.model.instance import DicomJson, Instance
 from imaging.model.revision import Revision, RevisionSeries
 from imaging.model.study import StudyState
+from imaging.pipeline.told_attributes import Told, told_of_series, told_of_study
 from imaging.settings import QueryTag
 
 
@@ -54,7 +55,7 @@ def series_rows(
         is_present = series_instance_uid in present
         passing = [each for each in instances if seen is None or each.arrival.stored_at > seen.created_at]
         if seen:
-            further = series_level(_further(instances, query_tags), query_tags)
+            further = _further(told_of_series(_present(instances), query_tags), query_tags)
             series_row |= {
                 "uid": series_instance_uid if is_present else None,
                 "attributes": packed({**further, **seen.series.attributes}),
@@ -80,12 +81,14 @@ def _last_seen(revisions: Iterable[Revision]) -> dict[str, _LastSeen]:
     return seen
 
 
-def _further(rows: Iterable[Instance], query_tags: Sequence[QueryTag]) -> DicomJson:
+def _present(rows: Iterable[Instance]) -> list[Instance]:
+    return [row for row in rows if not row.deleted]
+
+
+def _further(told: Told, query_tags: Sequence[QueryTag]) -> DicomJson:
     """What a revision does not know that was made before these were indexed."""
     tags = {tag.tag for tag in query_tags}
-    present = [row for row in rows if not row.deleted]
-    newest = max(present, key=lambda row: (row.arrival.stored_at, row.key), default=None)
-    return {tag: value for tag, value in newest.attributes.items() if tag in tags} if newest else {}
+    return {tag: value for tag, value in told.attributes.items() if tag in tags}
 
 
 def study_row(last: Revision, instances: Sequence[Instance], query_tags: Sequence[QueryTag]) -> Row:
@@ -94,7 +97,7 @@ def study_row(last: Revision, instances: Sequence[Instance], query_tags: Sequenc
     When it opened and last changed, nobody knows any more: the moment of the
     revision stands for both.
     """
-    further = study_level(_further(instances, query_tags), query_tags)
+    further = _further(told_of_study(_present(instances), query_tags), query_tags)
     created_at = timestamp(last.created_at)
     return {
         **study_row_key(last.study),

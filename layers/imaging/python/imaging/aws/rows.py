@@ -172,6 +172,8 @@ def instance_row(instance: Instance) -> Row:
         "expected_instances": arrival.expected_instances,
         "attributes": packed(instance.attributes),
         "pixel_layout": instance.pixel_layout or None,
+        "unreadable": list(instance.unreadable) or None,
+        "partial_dates": packed(instance.partial_dates) if instance.partial_dates else None,
     }
 
 
@@ -199,6 +201,8 @@ def instance_of(row: Row) -> Instance:
         sop_class_uid=row["sop_class_uid"],
         attributes=unpacked(row.get("attributes")),
         pixel_layout=row.get("pixel_layout", b""),
+        unreadable=tuple(row.get("unreadable", ())),
+        partial_dates=unpacked(row.get("partial_dates")),
     )
 
 

@@ -1,7 +1,7 @@
 """The attributes that are indexed, by level: what PS3.18 Section 10.6 searches and what an ImagingStudy is made of."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from imaging.dicom.query_tag import attribute_of
@@ -23,9 +23,11 @@ PATIENT_STUDY_ATTRIBUTES = (
     "00081032",  # Procedure Code Sequence
     "00081048",  # Physician(s) of Record
     "00081060",  # Name of Physician(s) Reading Study
+    "00081062",  # Physician(s) Reading Study Identification Sequence
     "00100010",  # Patient's Name
     "00100020",  # Patient ID
     "00100021",  # Issuer of Patient ID
+    "00100022",  # Type of Patient ID
     "00100024",  # Issuer of Patient ID Qualifiers Sequence
     "00100030",  # Patient's Birth Date
     "00100040",  # Patient's Sex
@@ -36,6 +38,7 @@ PATIENT_STUDY_ATTRIBUTES = (
     "00321033",  # Requesting Service
     "00321060",  # Requested Procedure Description
     "00321064",  # Requested Procedure Code Sequence
+    "00401012",  # Reason For Performed Procedure Code Sequence
 )
 
 # What does not vary within a series; PS3.18 Table 10.6.3-4.
@@ -45,11 +48,15 @@ SERIES_ATTRIBUTES = (
     "00080060",  # Modality
     "00080070",  # Manufacturer
     "00080080",  # Institution Name
+    "00080110",  # Coding Scheme Identification Sequence: of SOP Common, and so in every instance alike
     "00081010",  # Station Name
     "0008103E",  # Series Description
     "0008103F",  # Series Description Code Sequence
+    "00081040",  # Institutional Department Name
     "00081050",  # Performing Physician's Name
+    "00081052",  # Performing Physician Identification Sequence
     "00081070",  # Operators' Name
+    "00081072",  # Operator Identification Sequence
     "00081090",  # Manufacturer's Model Name
     "00180015",  # Body Part Examined
     "00181030",  # Protocol Name
@@ -74,13 +81,19 @@ INSTANCE_ATTRIBUTES = (
     "00080023",  # Content Date
     "00080032",  # Acquisition Time
     "00080033",  # Content Time
+    "00082218",  # Anatomic Region Sequence
     "00200012",  # Acquisition Number
     "00200013",  # Instance Number
+    "00200062",  # Image Laterality
     "00280008",  # Number of Frames
     "00280010",  # Rows
     "00280011",  # Columns
     "00280100",  # Bits Allocated
     "0040A043",  # Concept Name Code Sequence: what kind of document it is
+    "0040A491",  # Completion Flag
+    "0040A493",  # Verification Flag
+    "0040A496",  # Preliminary Flag
+    "0040E001",  # HL7 Instance Identifier
     "00420010",  # Document Title
     "00420012",  # MIME Type of Encapsulated Document
     "00700080",  # Content Label
@@ -89,6 +102,9 @@ INSTANCE_ATTRIBUTES = (
 
 MAX_VALUE_CHARACTERS = 4_000
 MAX_INDEXED_CHARACTERS = 32_000
+
+_ALL = (*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES)
+_SHARE = MAX_INDEXED_CHARACTERS // len(_ALL)
 
 _STUDY = frozenset(PATIENT_STUDY_ATTRIBUTES)
 _SERIES = frozenset(SERIES_ATTRIBUTES)
@@ -99,35 +115,60 @@ def indexed(metadata: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attrib
     """The attributes of all levels that the index keeps, those of `query_tags` under their `tag`.
 
     A row has its limits: a value longer than `MAX_VALUE_CHARACTERS` as JSON is
-    left out, and so is what comes after `MAX_INDEXED_CHARACTERS` in all. The
-    instance's metadata has them all the same.
+    left out, and so is what comes after `MAX_INDEXED_CHARACTERS` in all. What
+    takes no more than its share of that is always kept, however long others
+    are; the longer ones of the study come before those of series and instance.
+    The instance's metadata has them all the same.
     """
-    kept: dict[str, Mapping[str, Any]] = {}
-    left = MAX_INDEXED_CHARACTERS
-    for tag in (*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES):
-        if tag in metadata:
-            characters = len(json.dumps(metadata[tag]))
-            if characters <= min(left, MAX_VALUE_CHARACTERS):
-                kept[tag] = metadata[tag]
-                left -= characters
+    found = {tag: metadata[tag] for tag in _ALL if tag in metadata}
+    characters = {tag: len(json.dumps(attribute)) for tag, attribute in found.items()}
+    kept, left = set(), MAX_INDEXED_CHARACTERS
+    for tag in sorted(found, key=lambda tag: characters[tag] > _SHARE):
+        if characters[tag] <= min(left, MAX_VALUE_CHARACTERS):
+            kept.add(tag)
+            left -= characters[tag]
+    attributes = {tag: attribute for tag, attribute in found.items() if tag in kept}
     for query_tag in query_tags:
-        attribute = attribute_of(metadata, query_tag)
-        if attribute and query_tag.tag not in kept:
-            characters = len(json.dumps(attribute))
-            if characters <= min(left, MAX_VALUE_CHARACTERS):
-                kept[query_tag.tag] = attribute
-                left -= characters
-    return kept
+        further = attribute_of(metadata, query_tag)
+        if further and query_tag.tag not in attributes:
+            length = len(json.dumps(further))
+            if length <= min(left, MAX_VALUE_CHARACTERS):
+                attributes[query_tag.tag] = further
+                left -= length
+    return attributes
+
+
+def unreadable(present: Container[int], kept: Attributes) -> tuple[str, ...]:
+    """Attributes that a data set has and the index cannot give: broken, or too long for a row.
+
+    Parameters
+    ----------
+    present
+        The tags of the data set's elements.
+    kept
+        What `indexed` makes of it.
+    """
+    return tuple(tag for tag in _ALL if int(tag, 16) in present and (tag not in kept or "BulkDataURI" in kept[tag]))
+
+
+def study_tags(query_tags: Sequence[QueryTag] = ()) -> frozenset[str]:
+    """The tags of patient and study."""
+    return _STUDY | _further("study", query_tags)
+
+
+def series_tags(query_tags: Sequence[QueryTag] = ()) -> frozenset[str]:
+    """The tags of the series alone."""
+    return _SERIES | _further("series", query_tags)
 
 
 def study_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
     """Those of the patient and the study."""
-    return _only(_STUDY | _further("study", query_tags), attributes)
+    return _only(study_tags(query_tags), attributes)
 
 
 def series_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
     """Those of the series alone."""
-    return _only(_SERIES | _further("series", query_tags), attributes)
+    return _only(series_tags(query_tags), attributes)
 
 
 def instance_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:

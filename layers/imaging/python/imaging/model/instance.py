@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -128,6 +128,11 @@ class Instance:
     pixel_layout
         Where its frames lie, packed (`imaging.dicom.pixel_layout`), `NO_LAYOUT`
         or `LAYOUT_BESIDE`; empty if it is to be found when it is needed.
+    unreadable
+        Tags of indexed attributes that it has and `attributes` has no value of:
+        the value breaks its VR, or is too long for a row.
+    partial_dates
+        What those of them that are dates say (`imaging.dicom.partial_dates`).
     """
 
     key: InstanceKey
@@ -139,6 +144,8 @@ class Instance:
     sop_class_uid: str
     attributes: DicomJson
     pixel_layout: bytes = b""
+    unreadable: tuple[str, ...] = ()
+    partial_dates: DicomJson = field(default_factory=dict)
 
     @property
     def spilled_metadata_key(self) -> str:

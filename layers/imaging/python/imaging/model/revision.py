@@ -1,7 +1,7 @@
 """A revision: one state of a study that lasted, whole, and what changed since the one before."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,7 @@ class RevisionSeries:
     modality: str
     attributes: DicomJson
     instances: tuple[RevisionInstance, ...]
+    partial_dates: DicomJson = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,20 @@ class Revision:
     changes
         The study's count of changes that this revision includes.
     attributes
-        Patient and study attributes.
+        Patient and study attributes, as all instances tell them together
+        (`imaging.pipeline.told_attributes`).
     series
         In the order of their UIDs; empty when the study is gone.
     reason
         Why it was made when it was.
+    conflicts
+        Tags of patient and study attributes on which instances disagree.
+    unreadable
+        Tags of indexed attributes that instances have and the revision cannot
+        give: the values break their VR, or are too long.
+    partial_dates
+        Dates, of the patient and the study, that are no DA and of which there
+        is no better value: `attributes` has what DICOM can say.
     """
 
     study: StudyKey
@@ -72,6 +82,9 @@ class Revision:
     attributes: DicomJson
     series: tuple[RevisionSeries, ...]
     reason: CompletionReason = CompletionReason.QUIET
+    conflicts: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    partial_dates: DicomJson = field(default_factory=dict)
 
     @property
     def instances(self) -> int:
@@ -98,6 +111,14 @@ class Revision:
     def is_change(self) -> bool:
         """Whether anything differs from the revision before."""
         return bool(self.additions or self.modifications or self.deletions)
+
+    def with_partial_dates(self) -> "Revision":
+        """The revision for whoever can say that only a year or a month is known; nothing to answer a search with."""
+        return replace(
+            self,
+            attributes={**self.attributes, **self.partial_dates},
+            series=tuple(replace(each, attributes={**each.attributes, **each.partial_dates}) for each in self.series),
+        )
 
     def key_of(self, series_instance_uid: str, sop_instance_uid: str) -> InstanceKey:
         """The key of an instance of this study."""

@@ -31,6 +31,9 @@ def document_of(revision: Revision) -> dict[str, Any]:
             for change in changes
         },
         "attributes": revision.attributes,
+        "conflicts": list(revision.conflicts),
+        "unreadable": list(revision.unreadable),
+        "partial_dates": revision.partial_dates,
         "hierarchy": [_series_document(series) for series in revision.series],
     }
 
@@ -45,6 +48,7 @@ def _series_document(series: RevisionSeries) -> dict[str, Any]:
         "metadata": series.metadata_key,
         "modality": series.modality,
         "attributes": series.attributes,
+        "partial_dates": series.partial_dates,
         "instances": [
             {
                 "instance": instance.sop_instance_uid,
@@ -83,6 +87,9 @@ def revision_of(document: dict[str, Any]) -> Revision:
         attributes=document["attributes"],
         series=tuple(_series_of(series) for series in document["hierarchy"]),
         reason=CompletionReason(document["reason"]),
+        conflicts=tuple(document["conflicts"]),
+        unreadable=tuple(document["unreadable"]),
+        partial_dates=document["partial_dates"],
     )
 
 
@@ -92,6 +99,7 @@ def _series_of(document: dict[str, Any]) -> RevisionSeries:
         metadata_key=document["metadata"],
         modality=document["modality"],
         attributes=document["attributes"],
+        partial_dates=document["partial_dates"],
         instances=tuple(
             RevisionInstance(
                 sop_instance_uid=instance["instance"],

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from imaging.dicom.attributes import indexed, series_level, study_level
+from imaging.dicom.attributes import indexed
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import DicomJson, Instance
 from imaging.model.study import Series, StudyState
-from imaging.pipeline.make_revision import newest
+from imaging.pipeline.told_attributes import told_of_series, told_of_study
 from imaging.ports.manifest import StudyFence
 from imaging.ports.objects import ObjectStore
 from imaging.ports.query_tags import AttributeRewriting
@@ -94,7 +94,7 @@ class FillStudy:
             return True
         if not self._fill_series(series, rows):
             return False
-        attributes = study_level(newest(rows).attributes, self._query_tags)
+        attributes = told_of_study(rows, self._query_tags).attributes
         return self._rewriting.rewrite_study(study, self._added(study.attributes, attributes))
 
     def _fill_instance(self, row: Instance, metadata: bytes | None) -> bool:
@@ -115,8 +115,8 @@ class FillStudy:
             by_series[row.key.series_instance_uid].append(row)
         for one in series:
             if one.series_instance_uid in by_series:
-                speaking = newest(by_series[one.series_instance_uid])
-                attributes = self._added(one.attributes, series_level(speaking.attributes, self._query_tags))
+                told = told_of_series(by_series[one.series_instance_uid], self._query_tags)
+                attributes = self._added(one.attributes, told.attributes)
                 if attributes != one.attributes and not self._rewriting.rewrite_series(one, attributes):
                     return False
         return True

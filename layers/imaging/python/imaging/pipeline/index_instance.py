@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from imaging.dicom.attributes import indexed
+from imaging.dicom.attributes import indexed, unreadable
 from imaging.dicom.header import Header
 from imaging.dicom.json_model import to_dicom_json
 from imaging.dicom.outline import read_outline
+from imaging.dicom.partial_dates import partial_dates
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import (
@@ -169,6 +170,8 @@ def instance_of(
     query_tags: Sequence[QueryTag] = (),
 ) -> Instance:
     """The manifest's view of one object version."""
+    attributes = indexed(metadata, query_tags)
+    cannot_be_given = unreadable({*header.data_set.keys(), *header.unreadable}, attributes)
     return Instance(
         key=key,
         change_number=number,
@@ -177,7 +180,9 @@ def instance_of(
         size_bytes=stored.size_bytes,
         arrival=Arrival.of_object_metadata(stored.metadata) or _by_hand(header, stored),
         sop_class_uid=header.sop_class_uid,
-        attributes=indexed(metadata, query_tags),
+        attributes=attributes,
+        unreadable=cannot_be_given,
+        partial_dates=partial_dates(header.data_set, cannot_be_given),
     )
 
 

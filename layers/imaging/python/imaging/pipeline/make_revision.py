@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from imaging.dicom.attributes import instance_level, series_level, study_level, text
+from imaging.dicom.attributes import instance_level, text
 from imaging.model.completion import CompletionReason
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision, RevisionInstance, RevisionSeries, changes_between
 from imaging.model.study import Series, Study
+from imaging.pipeline.told_attributes import Told, told_of_series, told_of_study, unreadable_of_instances
 from imaging.settings import QueryTag
 
 MODALITY = "00080060"
@@ -52,6 +53,8 @@ def revision_of(
         if not row.deleted:
             by_series[row.key.series_instance_uid].append(row)
     present = [row for of_series in by_series.values() for row in of_series]
+    of_study = told_of_study(present, query_tags)
+    told = {uid: told_of_series(of_series, query_tags) for uid, of_series in by_series.items()}
     return Revision(
         study=study.key,
         number=study.revision + 1,
@@ -60,26 +63,32 @@ def revision_of(
         additions=additions,
         modifications=modifications,
         deletions=deletions,
-        attributes=study_level(newest(present).attributes, query_tags) if present else study.attributes,
-        series=tuple(_revision_series(uid, of_series, query_tags) for uid, of_series in sorted(by_series.items())),
+        attributes=of_study.attributes if present else study.attributes,
+        series=tuple(
+            _revision_series(uid, told[uid], of_series, query_tags) for uid, of_series in sorted(by_series.items())
+        ),
         reason=reason,
+        conflicts=of_study.conflicts,
+        partial_dates=of_study.partial_dates,
+        unreadable=tuple(
+            sorted(
+                of_study.unreadable.union(
+                    unreadable_of_instances(present), *(each.unreadable for each in told.values())
+                )
+            )
+        ),
     )
 
 
-def newest(instances: Sequence[Instance]) -> Instance:
-    """The instance that speaks for its study or series: the one stored last."""
-    return max(instances, key=lambda instance: (instance.arrival.stored_at, instance.key))
-
-
 def _revision_series(
-    series_instance_uid: str, instances: list[Instance], query_tags: Sequence[QueryTag]
+    series_instance_uid: str, told: Told, instances: list[Instance], query_tags: Sequence[QueryTag]
 ) -> RevisionSeries:
-    attributes = series_level(newest(instances).attributes, query_tags)
     return RevisionSeries(
         series_instance_uid=series_instance_uid,
         metadata_key=_metadata_key(instances),
-        modality=text(attributes, MODALITY),
-        attributes=attributes,
+        modality=text(told.attributes, MODALITY),
+        attributes=told.attributes,
+        partial_dates=told.partial_dates,
         instances=tuple(
             RevisionInstance(
                 sop_instance_uid=instance.key.sop_instance_uid,
