@@ -18,7 +18,10 @@ CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def attributes(**values: Any) -> DicomJson:
-    """DICOM JSON of keywords and single values; a str under a person name is its alphabetic group."""
+    """DICOM JSON of keywords and single values, of a sequence the list of its items.
+
+    A str under a person name is its alphabetic group.
+    """
     return dict(_element(keyword, value) for keyword, value in values.items())
 
 
@@ -27,13 +30,14 @@ def _element(keyword: str, value: Any) -> tuple[str, dict[str, Any]]:
     vr = dictionary_VR(tag)
     if vr == "PN" and isinstance(value, str):
         value = {"Alphabetic": value}
-    return f"{tag:08X}", {"vr": vr, "Value": [value]} if value != "" else {"vr": vr}
+    values = value if vr == "SQ" else [value]
+    return f"{tag:08X}", {"vr": vr, "Value": values} if value != "" else {"vr": vr}
 
 
-def instance(uid: str, **values: Any) -> RevisionInstance:
+def instance(uid: str, *, sop_class_uid: str = CT_IMAGE_STORAGE, **values: Any) -> RevisionInstance:
     return RevisionInstance(
         sop_instance_uid=uid,
-        sop_class_uid=CT_IMAGE_STORAGE,
+        sop_class_uid=sop_class_uid,
         transfer_syntax_uid="1.2.840.10008.1.2.1",
         version_id="v1",
         size_bytes=1000,

@@ -1,16 +1,27 @@
-from dataclasses import replace
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from imaging.errors import Rejected, RejectReason
+from imaging.fhir.findings import Findings
 from imaging.fhir.identity import patient_id
-from imaging.fhir.patient import identifier_system, patient, synchronised
+from imaging.fhir.patient import patient, synchronised
+from imaging.fhir.person_name import REPRESENTATION
 from imaging.fhir.validation import checked
 from tests.unit.fhir.samples import LINKS, SPACE, attributes
 
+IDE = [{"url": REPRESENTATION, "valueCode": "IDE"}]
+ABC = [{"url": REPRESENTATION, "valueCode": "ABC"}]
 
-def mapped(**values):
-    return checked(patient(attributes(**{"PatientID": "4711", **values}), SPACE, LINKS))
+
+def mapped(findings=None, **values):
+    found = findings or Findings()
+    return checked(patient(attributes(**{"PatientID": "4711", **values}), SPACE, LINKS, found))
+
+
+def keywords(**values):
+    findings = Findings()
+    mapped(findings, **values)
+    return findings.keywords
 
 
 def test_maps_identifier_name_gender_and_birth_date():
@@ -38,47 +49,77 @@ def test_a_birth_date_may_be_partial(birth_date, expected):
     assert mapped(PatientBirthDate=birth_date).get("birthDate") == expected
 
 
-def test_spaces_around_a_patient_id_do_not_count():
-    assert mapped(PatientID="  4711 ") == mapped(PatientID="4711")
+def test_nothing_is_wrong_with_what_is_missing_empty_or_mapped():
+    assert keywords() == ()
+    assert keywords(PatientName="", PatientSex="", PatientBirthDate="") == ()
+    assert keywords(PatientName="Doe^Jane", PatientSex="F", PatientBirthDate="1970") == ()
 
 
-@pytest.mark.parametrize("value", ["", "   ", None])
-def test_without_a_patient_id_there_is_no_patient(value):
-    with pytest.raises(Rejected, match="PatientID is missing") as caught:
-        mapped(PatientID=value)
-    assert caught.value.reason is RejectReason.MISSING_IDENTIFIER
+def test_what_cannot_be_mapped_is_left_out_and_named():
+    values = {"PatientName": "\x00^\x1b", "PatientSex": "U", "PatientBirthDate": "19700231"}
+    assert mapped(**values).keys() == {"resourceType", "id", "identifier"}
+    assert keywords(**values) == ("PatientBirthDate", "PatientName", "PatientSex")
 
 
-@pytest.mark.parametrize("value", ["47\x0011", "4711\x1b", "\t4711", "47\ud80011", "x" * (1024 * 1024 + 1)])
-def test_a_patient_id_is_never_mended_into_another(value):
-    with pytest.raises(Rejected, match="characters that FHIR cannot hold") as caught:
-        mapped(PatientID=value)
-    assert caught.value.reason is RejectReason.INVALID_IDENTIFIER
-    assert "4711" not in str(caught.value)
+def test_a_japanese_patient_has_the_name_in_three_representations():
+    names = mapped(PatientName={"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"})
+    assert [(name["use"], name["family"]) for name in names["name"]] == [
+        ("usual", "Yamada"),
+        ("usual", "山田"),
+        ("usual", "やまだ"),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("issuer", "system"),
-    [
-        ("", "urn:oid:1.2.3.4"),
-        ("1.2.840.113619", "urn:oid:1.2.840.113619"),
-        ("urn:oid:1.2.840.113619", "urn:oid:1.2.840.113619"),
-        ("http://hospital.example.org/mrn", "http://hospital.example.org/mrn"),
-        ("0F1C33DE-5D0B-4C0B-9C39-0B4DD1C6A6AB", "urn:uuid:0f1c33de-5d0b-4c0b-9c39-0b4dd1c6a6ab"),
-        ("ADT1", "https://imaging.example.org/issuers/ADT1/patient-identifiers"),
-        ("St. Mary/East", "https://imaging.example.org/issuers/St.%20Mary%2FEast/patient-identifiers"),
-        ("urn:oid:1|2", "https://imaging.example.org/issuers/urn%3Aoid%3A1%7C2/patient-identifiers"),
-        ("a\x00\ud800", "https://imaging.example.org/issuers/a%00%3F/patient-identifiers"),
-        ("東京", "https://imaging.example.org/issuers/%E6%9D%B1%E4%BA%AC/patient-identifiers"),
-    ],
+def test_other_patient_ids_are_further_identifiers_but_none_twice():
+    others = [
+        {"PatientID": "P-9", "IssuerOfPatientID": "1.2.840.113619"},
+        {"PatientID": "4711", "IssuerOfPatientID": "urn:oid:1.2.3.4"},
+        {"PatientID": "4711"},
+        {"PatientID": "985112", "TypeOfPatientID": "RFID"},
+    ]
+    values = {"OtherPatientIDsSequence": [attributes(**item) for item in others]}
+    assert mapped(**values)["identifier"] == [
+        {"system": "urn:oid:1.2.3.4", "value": "4711"},
+        {"system": "urn:oid:1.2.840.113619", "value": "P-9"},
+        {"type": {"text": "RFID"}, "value": "985112"},
+    ]
+
+
+hostile = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("^= \x00\x1b.0123456789-")), max_size=40)
+names = st.dictionaries(st.sampled_from(["Alphabetic", "Ideographic", "Phonetic"]), hostile)
+issuers = st.fixed_dictionaries(
+    {},
+    optional={
+        "LocalNamespaceEntityID": hostile,
+        "UniversalEntityID": hostile,
+        "UniversalEntityIDType": st.sampled_from(["ISO", "UUID", "URI", "DNS", "EUI64", ""]),
+        "IdentifierTypeCode": st.one_of(hostile, st.just("MR")),
+    },
+).map(lambda values: attributes(**values))
+identified = {
+    "IssuerOfPatientID": hostile,
+    "IssuerOfPatientIDQualifiersSequence": st.lists(issuers, max_size=2),
+    "TypeOfPatientID": hostile,
+}
+other_ids = st.fixed_dictionaries({}, optional={"PatientID": hostile, **identified}).map(lambda v: attributes(**v))
+
+
+@given(
+    st.fixed_dictionaries(
+        {"PatientID": st.just("4711")},
+        optional={
+            **identified,
+            "OtherPatientIDsSequence": st.lists(other_ids, max_size=3),
+            "PatientName": names,
+            "PatientSex": hostile,
+            "PatientBirthDate": hostile,
+        },
+    )
 )
-def test_the_issuer_of_the_patient_id_names_the_system(issuer, system):
-    assert mapped(IssuerOfPatientID=issuer)["identifier"] == [{"system": system, "value": "4711"}]
-
-
-def test_without_issuer_and_configuration_the_space_names_the_system():
-    space = replace(SPACE, patient_identifier_system="")
-    assert identifier_system({}, space, LINKS) == "https://imaging.example.org/spaces/main/patient-identifiers"
+def test_whatever_else_a_study_says_its_patient_is_valid_fhir_and_identified(values):
+    identifiers = mapped(**values)["identifier"]
+    assert identifiers[0]["value"] == "4711"
+    assert len({(each.get("system"), each["value"]) for each in identifiers}) == len(identifiers)
 
 
 def existing(**elements):
@@ -124,6 +165,33 @@ def test_what_others_wrote_stays():
     ]
     assert result["telecom"] == others["telecom"]
     assert result["meta"] == others["meta"]
+
+
+def test_each_representation_of_the_usual_name_is_kept_by_itself():
+    others = existing(
+        name=[
+            {"extension": ABC, "use": "usual", "family": "Yamada"},
+            {"extension": IDE, "use": "usual", "family": "山本"},
+            {"extension": IDE, "use": "maiden", "family": "山中"},
+        ]
+    )
+    result = synchronised(others, mapped(PatientName={"Alphabetic": "Yamada", "Ideographic": "山田"}))
+    assert result["name"] == [
+        {"extension": ABC, "use": "usual", "family": "Yamada"},
+        {"extension": IDE, "use": "usual", "family": "山田"},
+        {"extension": IDE, "use": "maiden", "family": "山中"},
+    ]
+    without = synchronised(existing(), mapped(PatientName={"Alphabetic": "Doe^Jane", "Ideographic": "山田"}))
+    assert without["name"] == [*existing()["name"], {"extension": IDE, "use": "usual", "family": "山田"}]
+
+
+def test_identifiers_that_are_not_there_yet_are_added_and_none_is_taken_away():
+    others = existing(identifier=[{"system": "urn:oid:1.2.840.113619", "value": "P-9", "use": "old"}])
+    values = {"OtherPatientIDsSequence": [attributes(PatientID="P-9", IssuerOfPatientID="1.2.840.113619")]}
+    assert synchronised(others, mapped(**values))["identifier"] == [
+        {"system": "urn:oid:1.2.840.113619", "value": "P-9", "use": "old"},
+        {"system": "urn:oid:1.2.3.4", "value": "4711"},
+    ]
 
 
 def test_a_patient_without_a_usual_name_gets_one_beside_the_others():

@@ -6,7 +6,9 @@ from imaging.fhir.primitives import (
     MAX_STRING_LENGTH,
     code_string,
     date_time,
+    is_oid,
     is_string,
+    is_uri,
     partial_date,
     present,
     string,
@@ -41,6 +43,24 @@ def test_a_string_is_cut_at_the_longest_that_fhir_allows():
 def test_whatever_comes_a_string_comes_out_or_nothing(text):
     result = string(text)
     assert result is None or is_string(result)
+
+
+@pytest.mark.parametrize("value", ["https://example.org/mrn?a=1#b", "http://loinc.org", "urn:oid:1.2.3"])
+def test_a_uri_is_a_web_address_or_a_urn(value):
+    assert is_uri(value)
+
+
+@pytest.mark.parametrize("value", ["", "ADT1", "1.2.3", "ftp://example.org", "urn:oid:1|2", "http://a b", "http://a\n"])
+def test_nothing_else_is_a_uri(value):
+    assert not is_uri(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1.2.840.10008", True), ("0.0", True), ("2.25.7\n", False), ("3.1", False), ("1.02", False), ("1", False)],
+)
+def test_an_oid_has_an_arc_of_0_to_2_and_no_leading_zeros(value, expected):
+    assert is_oid(value) is expected
 
 
 @pytest.mark.parametrize(

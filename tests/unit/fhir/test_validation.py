@@ -1,13 +1,15 @@
 import pytest
 
 from imaging.errors import Rejected, RejectReason
-from imaging.fhir.endpoint import endpoint
+from imaging.fhir.endpoint import endpoints
+from imaging.fhir.policy import PublishingPolicy
 from imaging.fhir.validation import checked
 from tests.unit.fhir.samples import LINKS
 
 
 def test_a_valid_resource_comes_back():
-    assert checked(endpoint("main", LINKS)) == endpoint("main", LINKS)
+    (endpoint,) = endpoints("main", LINKS, PublishingPolicy())
+    assert checked(endpoint) == endpoint
 
 
 def test_the_message_names_elements_and_no_values():

@@ -1,35 +1,41 @@
 """What is on the server, what should be there, and whether the two say the same."""
 
 import re
-from collections.abc import Collection, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from imaging.fhir.primitives import Resource
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2})\Z")
-_SERVERS_OWN = frozenset({"id", "meta", "extension"})
-
-
-def renewed(current: Resource | None, ours: Resource, elements: Collection[str]) -> Resource:
-    """`current` with our elements as they are now; what else stands there is others' and is kept.
-
-    Parameters
-    ----------
-    elements
-        The names of all elements that the mapping can give: one that it does
-        not give any more goes.
-    """
-    if current is None:
-        return ours
-    kept = {name: deepcopy(value) for name, value in current.items() if name not in elements}
-    return {**kept, **ours, "meta": {**current.get("meta", {}), **ours.get("meta", {})}}
+_SERVERS_OWN = frozenset({"id", "meta"})
 
 
 def differs(current: Resource, wanted: Resource) -> bool:
     """Whether writing `wanted` over `current` would change anything but version and time."""
-    return _moved(current, wanted) or _essence(current) != _essence(wanted)
+    return _moved(current, wanted) or not says(current, wanted)
+
+
+def says(current: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether `current` is `wanted`, but for what a server adds by itself: ids, meta, extensions; instants in UTC."""
+    if isinstance(current, Mapping) and isinstance(wanted, Mapping):
+        names = {name for name in (*current, *wanted) if not _is_addable(name)}
+        return (
+            all(name in current and name in wanted and says(current[name], wanted[name]) for name in names)
+            and all(_has_extension(current, extension) for extension in wanted.get("extension", []))
+            and all(says(current.get(name), value) for name, value in wanted.items() if name.startswith("_"))
+        )
+    if isinstance(current, list) and isinstance(wanted, list):
+        return len(current) == len(wanted) and all(map(says, current, wanted))
+    return bool(_moment(current) == _moment(wanted))
+
+
+def _is_addable(name: str) -> bool:
+    return name in _SERVERS_OWN or name == "extension" or name.startswith("_")
+
+
+def _has_extension(current: Mapping[str, Any], extension: Resource) -> bool:
+    return any(says(each, extension) for each in current.get("extension", []))
 
 
 def _moved(current: Resource, wanted: Resource) -> bool:
@@ -42,19 +48,11 @@ def _moved(current: Resource, wanted: Resource) -> bool:
     return source not in ("", wanted.get("meta", {}).get("source", "").partition("#")[0])
 
 
-def _essence(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A resource without what a server adds by itself, instants in UTC."""
-    if isinstance(value, Mapping):
-        return {name: _essence(each) for name, each in value.items() if name not in _SERVERS_OWN and name[0] != "_"}
-    if isinstance(value, list):
-        return [_essence(each) for each in value]
+def _moment(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """An instant in UTC; anything else as it is."""
     if isinstance(value, str) and _INSTANT.match(value):
-        return _instant(value)
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return value
     return value
-
-
-def _instant(text: str) -> datetime | str:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return text

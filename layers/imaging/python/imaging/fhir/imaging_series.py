@@ -1,55 +1,61 @@
-"""A series of an ImagingStudy, and its instances.
+"""A series of an ImagingStudy.
 
 References
 ----------
 https://hl7.org/fhir/R4/imagingstudy-mappings.html#dicom
 """
 
-from imaging.dicom.attributes import text
-from imaging.fhir.primitives import Resource, code_string, date_time, present, string, unsigned_int
-from imaging.model.instance import DicomJson
-from imaging.model.revision import RevisionInstance, RevisionSeries
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-_SERIES_NUMBER, _SERIES_DESCRIPTION, _BODY_PART_EXAMINED = "00200011", "0008103E", "00180015"
-_SERIES_DATE, _SERIES_TIME, _INSTANCE_NUMBER = "00080021", "00080031", "00200013"
+from imaging.fhir.body_site import body_site
+from imaging.fhir.coding_schemes import CodingSchemes
+from imaging.fhir.findings import Findings
+from imaging.fhir.imaging_instance import imaging_instance
+from imaging.fhir.laterality import laterality
+from imaging.fhir.modality import UNKNOWN, modality
+from imaging.fhir.primitives import Resource, present, string, unsigned_int
+from imaging.fhir.series_performer import performers
+from imaging.fhir.started import started
+from imaging.model.revision import RevisionSeries
 
-_DCM = "http://dicom.nema.org/resources/ontology/DCM"
-# https://hl7.org/fhir/R4/extension-data-absent-reason.html
-_UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+_SERIES_NUMBER, _SERIES_DESCRIPTION = "00200011", "0008103E"
+_SERIES_DATE, _SERIES_TIME = "00080021", "00080031"
 
 
-def imaging_series(series: RevisionSeries, timezone_offset_from_utc: str) -> Resource:
-    """Map a series; its times are in the time zone of the study."""
-    attributes = series.attributes
+@dataclass(frozen=True)
+class OfStudy:
+    """What all series of a study share.
+
+    Attributes
+    ----------
+    endpoints
+        References; they are the study's, for whoever reads a series alone.
+    lists_instances
+        Whether `series.instance` is given.
+    """
+
+    endpoints: Sequence[Resource]
+    schemes: CodingSchemes
+    timezone_offset_from_utc: str
+    lists_instances: bool
+    findings: Findings
+
+
+def imaging_series(series: RevisionSeries, of_study: OfStudy) -> Resource:
+    """Map a series."""
+    attributes, findings = series.attributes, of_study.findings
     return present(
         uid=series.series_instance_uid,
-        number=unsigned_int(text(attributes, _SERIES_NUMBER)),
+        number=findings.mapped(attributes, _SERIES_NUMBER, unsigned_int),
         # Required in FHIR as in DICOM: https://hl7.org/fhir/R4/conformance-rules.html#cardinality
-        modality=modality_coding(series.modality) or {"extension": [_UNKNOWN]},
-        description=string(text(attributes, _SERIES_DESCRIPTION)),
+        modality=modality(series.modality, findings) or dict(UNKNOWN),
+        description=findings.mapped(attributes, _SERIES_DESCRIPTION, string),
         numberOfInstances=len(series.instances),
-        bodySite=body_site(attributes),
-        started=date_time(text(attributes, _SERIES_DATE), text(attributes, _SERIES_TIME), timezone_offset_from_utc),
-        instance=[_instance(instance) for instance in series.instances],
-    )
-
-
-def modality_coding(modality: str) -> Resource | None:
-    """Modality (0008,0060) a term of PS3.3 C.7.3.1.1.1; None if it is absent or no Code String."""
-    code = code_string(modality)
-    return {"system": _DCM, "code": code} if code else None
-
-
-def body_site(attributes: DicomJson) -> Resource | None:
-    """Body Part Examined (0018,0015), as text: it is a defined term, not a code of a system."""
-    display = string(text(attributes, _BODY_PART_EXAMINED))
-    return {"display": display} if display else None
-
-
-def _instance(instance: RevisionInstance) -> Resource:
-    return present(
-        uid=instance.sop_instance_uid,
-        # https://hl7.org/fhir/R4/terminologies-systems.html: UIDs are codes of the system of URIs
-        sopClass={"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{instance.sop_class_uid}"},
-        number=unsigned_int(text(instance.attributes, _INSTANCE_NUMBER)),
+        endpoint=list(of_study.endpoints),
+        bodySite=body_site(series, of_study.schemes, findings),
+        laterality=laterality(series, findings),
+        started=started(attributes, _SERIES_DATE, _SERIES_TIME, of_study.timezone_offset_from_utc, findings),
+        performer=performers(attributes, of_study.schemes, findings),
+        instance=[imaging_instance(each, findings) for each in series.instances] if of_study.lists_instances else [],
     )

@@ -5,17 +5,33 @@ References
 https://hl7.org/fhir/R4/imagingstudy-mappings.html#dicom
 """
 
-from imaging.dicom.attributes import text
-from imaging.fhir.identity import endpoint_id, imaging_study_id
-from imaging.fhir.imaging_series import imaging_series, modality_coding
-from imaging.fhir.person_name import display_name
-from imaging.fhir.primitives import Resource, date_time, present, string
-from imaging.model.instance import DicomJson
+from collections.abc import Sequence
+
+from pydicom.datadict import keyword_for_tag
+
+from imaging.fhir.coded_concept import codeable_concepts
+from imaging.fhir.coding_schemes import CodingSchemes, coding_schemes
+from imaging.fhir.findings import Findings
+from imaging.fhir.identity import imaging_study_id
+from imaging.fhir.imaging_series import OfStudy, imaging_series
+from imaging.fhir.modality import acquisition_modalities
+from imaging.fhir.person_reference import person_references
+from imaging.fhir.policy import PublishingPolicy
+from imaging.fhir.primitives import Resource, present, string
+from imaging.fhir.reasons import reasons
+from imaging.fhir.started import offset_from_utc, started
+from imaging.fhir.study_identifiers import study_identifiers
+from imaging.fhir.study_location import location
 from imaging.model.links import Links
 from imaging.model.revision import Revision
 
-_STUDY_DATE, _STUDY_TIME, _TIMEZONE_OFFSET_FROM_UTC = "00080020", "00080030", "00080201"
-_ACCESSION_NUMBER, _REFERRING_PHYSICIAN_NAME, _STUDY_DESCRIPTION = "00080050", "00080090", "00081030"
+_STUDY_DATE, _STUDY_TIME, _STUDY_DESCRIPTION = "00080020", "00080030", "00081030"
+_REFERRING_PHYSICIAN_NAME, _REFERRING_PHYSICIAN_IDENTIFICATION = "00080090", "00080096"
+_NAMES_OF_PHYSICIANS_READING_STUDY, _PHYSICIANS_READING_STUDY_IDENTIFICATION = "00081060", "00081062"
+_PROCEDURE_CODE_SEQUENCE = "00081032"
+
+NOTE_AUTHOR = "Imaging ingestion"
+"""Who the notes are by: those of others in the same resource are theirs."""
 
 ELEMENTS = (
     "identifier",
@@ -23,67 +39,93 @@ ELEMENTS = (
     "modality",
     "subject",
     "started",
+    "basedOn",
     "referrer",
+    "interpreter",
     "endpoint",
     "numberOfSeries",
     "numberOfInstances",
+    "procedureCode",
+    "location",
+    "reasonCode",
+    "note",
     "description",
     "series",
 )
 
 
-def imaging_study(revision: Revision, patient_id: str, links: Links) -> Resource:
-    """Map a revision that has instances."""
+def imaging_study(
+    revision: Revision,
+    *,
+    subject: Resource,
+    endpoints: Sequence[Resource],
+    based_on: Sequence[Resource],
+    links: Links,
+    policy: PublishingPolicy,
+    findings: Findings,
+) -> Resource:
+    """Map a revision that has instances.
+
+    Parameters
+    ----------
+    subject, endpoints, based_on
+        References to the Patient, the Endpoints of the space and the
+        ServiceRequests that the study answers.
+    findings
+        Takes what is there and cannot be mapped.
+    """
     attributes = revision.attributes
+    schemes = coding_schemes(revision)
+    offset = offset_from_utc(attributes, findings)
+    lists_instances = revision.instances <= policy.max_listed_instances
+    of_study = OfStudy(endpoints, schemes, offset, lists_instances, findings)
     return present(
         resourceType="ImagingStudy",
         id=imaging_study_id(revision.study),
         meta={"source": links.space(revision.study.space)},
-        identifier=identifiers(revision),
+        identifier=study_identifiers(revision, links, findings),
         status="available",  # its images can be retrieved
-        modality=modalities(revision),
-        subject={"reference": f"Patient/{patient_id}"},
-        started=started(attributes),
-        referrer=referrer(attributes),
-        endpoint=[{"reference": f"Endpoint/{endpoint_id(revision.study.space)}"}],
+        modality=acquisition_modalities(revision, findings),
+        subject=subject,
+        started=started(attributes, _STUDY_DATE, _STUDY_TIME, offset, findings),
+        basedOn=list(based_on),
+        referrer=referrer(revision, schemes, findings),
+        interpreter=interpreters(revision, schemes, findings),
+        endpoint=list(endpoints),
         numberOfSeries=len(revision.series),
         numberOfInstances=revision.instances,
-        description=description(attributes),
-        series=[imaging_series(series, text(attributes, _TIMEZONE_OFFSET_FROM_UTC)) for series in revision.series],
+        procedureCode=codeable_concepts(attributes, _PROCEDURE_CODE_SEQUENCE, schemes, findings),
+        location=location(revision, findings),
+        reasonCode=reasons(revision, schemes, findings),
+        note=notes(revision),
+        description=findings.mapped(attributes, _STUDY_DESCRIPTION, string),
+        series=[imaging_series(series, of_study) for series in revision.series],
     )
 
 
-def identifiers(revision: Revision) -> list[Resource]:
-    """Study Instance UID (0020,000D), and Accession Number (0008,0050).
-
-    As https://hl7.org/fhir/R4/imagingstudy.html#notes prescribes for both.
-    """
-    accession_number = string(text(revision.attributes, _ACCESSION_NUMBER))
-    study = {"system": "urn:dicom:uid", "value": f"urn:oid:{revision.study.study_instance_uid}"}
-    if accession_number is None:
-        return [study]
-    acsn = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
-    return [study, {"type": acsn, "value": accession_number}]
+def referrer(revision: Revision, schemes: CodingSchemes, findings: Findings) -> Resource | None:
+    """Referring Physician's Name (0008,0090) and Identification Sequence (0008,0096)."""
+    people = person_references(
+        revision.attributes, _REFERRING_PHYSICIAN_NAME, _REFERRING_PHYSICIAN_IDENTIFICATION, schemes, findings
+    )
+    return people[0] if people else None
 
 
-def modalities(revision: Revision) -> list[Resource]:
-    """Each Modality (0008,0060) of its series once, sorted: Modalities in Study (0008,0061), counted anew."""
-    return [coding for modality in revision.modalities if (coding := modality_coding(modality))]
-
-
-def started(attributes: DicomJson) -> str | None:
-    """Study Date and Time (0008,0020), (0008,0030), with Timezone Offset From UTC (0008,0201)."""
-    return date_time(
-        text(attributes, _STUDY_DATE), text(attributes, _STUDY_TIME), text(attributes, _TIMEZONE_OFFSET_FROM_UTC)
+def interpreters(revision: Revision, schemes: CodingSchemes, findings: Findings) -> list[Resource]:
+    """Name of Physician(s) Reading Study (0008,1060) and their Identification Sequence (0008,1062)."""
+    return person_references(
+        revision.attributes,
+        _NAMES_OF_PHYSICIANS_READING_STUDY,
+        _PHYSICIANS_READING_STUDY_IDENTIFICATION,
+        schemes,
+        findings,
     )
 
 
-def referrer(attributes: DicomJson) -> Resource | None:
-    """Referring Physician's Name (0008,0090), as text: nothing tells which Practitioner it is."""
-    display = display_name(attributes, _REFERRING_PHYSICIAN_NAME)
-    return {"display": display} if display else None
-
-
-def description(attributes: DicomJson) -> str | None:
-    """Study Description (0008,1030)."""
-    return string(text(attributes, _STUDY_DESCRIPTION))
+def notes(revision: Revision) -> list[Resource]:
+    """On which attributes the instances of the study disagree, without what they say."""
+    keywords = [keyword_for_tag(tag) or tag for tag in revision.conflicts]
+    if not keywords:
+        return []
+    text = f"Instances of the study disagree on {', '.join(sorted(keywords))}; what was stored last is given."
+    return [{"authorString": NOTE_AUTHOR, "text": text}]

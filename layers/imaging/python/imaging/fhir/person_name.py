@@ -1,40 +1,72 @@
 """Person Name (PN), PS3.5 Section 6.2.1, as FHIR has names."""
 
-from typing import Any
+from collections.abc import Mapping
 
+from imaging.dicom.attributes import Attributes
+from imaging.fhir.findings import Findings
 from imaging.fhir.primitives import Resource, present, string
-from imaging.model.instance import DicomJson
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")  # PS3.18 F.2.2
+REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
+"""https://hl7.org/fhir/R4/extension-iso21090-en-representation.html"""
+
+_GROUPS = {"Alphabetic": None, "Ideographic": "IDE", "Phonetic": "SYL"}  # PS3.18 F.2.2
 _COMPONENTS = 5  # family, given, middle, prefix, suffix: PS3.5 6.2.1.1
 
 
-def human_name(attributes: DicomJson, tag: str) -> Resource | None:
-    """The first representation the name has, as the name in usual use."""
-    family, given, middle, prefix, suffix = _components(attributes, tag)
-    name = present(
+def human_names(attributes: Attributes, tag: str, findings: Findings) -> list[Resource]:
+    """The name in usual use, once for each of its component groups.
+
+    The alphabetic one stands plain, as most readers of FHIR know no other; the
+    ideographic and the phonetic one say that they are.
+    """
+    names = []
+    for value in _values(attributes, tag)[:1]:
+        for group, representation in _GROUPS.items():
+            written = str(value.get(group) or "")
+            name = _human_name(written)
+            if (written.strip("^ ") and not name) or any(written.split("^")[_COMPONENTS:]):
+                findings.invalid(tag)
+            if name:
+                extension = [{"url": REPRESENTATION, "valueCode": representation}] if representation else []
+                names.append(present(extension=extension, use="usual", **name))
+    return names
+
+
+def representation_of(name: Resource) -> str | None:
+    """``IDE`` or ``SYL``; None for an alphabetic name, which need not say so."""
+    stated = (each.get("valueCode") for each in name.get("extension", []) if each.get("url") == REPRESENTATION)
+    return next((code for code in stated if code in _GROUPS.values()), None)
+
+
+def display_name(attributes: Attributes, tag: str) -> str | None:
+    """The first name in the first group that it has, as it is spoken: prefix, given names, family name, suffix."""
+    for value in _values(attributes, tag)[:1]:
+        for group in _GROUPS:
+            family, given, middle, prefix, suffix = _components(str(value.get(group) or ""))
+            if spoken := string(" ".join(" ".join((prefix, given, middle, family, suffix)).split())):
+                return spoken
+    return None
+
+
+def _human_name(group: str) -> Resource:
+    family, given, middle, prefix, suffix = _components(group)
+    return present(
         family=string(family),
         # Middle names are given names in FHIR: https://hl7.org/fhir/R4/datatypes.html#HumanName
-        given=_names(given) + _names(middle),
-        prefix=_names(prefix),
-        suffix=_names(suffix),
+        given=_words(given) + _words(middle),
+        prefix=_words(prefix),
+        suffix=_words(suffix),
     )
-    return {"use": "usual", **name} if name else None
 
 
-def display_name(attributes: DicomJson, tag: str) -> str | None:
-    """The name as it is spoken: prefix, given names, family name, suffix."""
-    family, given, middle, prefix, suffix = _components(attributes, tag)
-    return string(" ".join(" ".join((prefix, given, middle, family, suffix)).split()))
+def _values(attributes: Attributes, tag: str) -> list[Mapping[str, object]]:
+    return [value for value in attributes.get(tag, {}).get("Value") or [] if isinstance(value, Mapping)]
 
 
-def _components(attributes: DicomJson, tag: str) -> list[str]:
-    values: list[Any] = attributes.get(tag, {}).get("Value") or [None]
-    representations = values[0] if isinstance(values[0], dict) else {}
-    text = next((representations[group] for group in _GROUPS if representations.get(group)), "")
-    return (str(text).split("^") + [""] * _COMPONENTS)[:_COMPONENTS]
+def _components(group: str) -> list[str]:
+    return (group.split("^") + [""] * _COMPONENTS)[:_COMPONENTS]
 
 
-def _names(component: str) -> list[str]:
+def _words(component: str) -> list[str]:
     """Several names in one component stand apart by spaces, as in ``John Robert Quincy``: PS3.5 6.2.1.1."""
     return [name for word in component.split() if (name := string(word))]

@@ -22,6 +22,8 @@ _DATE = re.compile(r"([0-9]{4})(?:\.?([0-9]{2})(?:\.?([0-9]{2}))?)?\Z")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9]):?([0-5][0-9](?:\.[0-9]{1,6})?)?\Z")
 # PS3.3 Table C.12-1, from -1200 to +1400.
 _OFFSET = re.compile(r"([+-])(0[0-9]|1[0-3])([0-5][0-9])\Z|(\+)(14)(00)\Z")
+_URI = re.compile(r"(?:https?://|urn:[a-z0-9-]+:)[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+\Z")  # RFC 3986, RFC 8141
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+\Z")
 _CODE_STRING = re.compile(r"[A-Z0-9_]+(?: [A-Z0-9_]+)*\Z")  # PS3.5 Table 6.2-1, CS, with single spaces only
 
 
@@ -39,6 +41,16 @@ def string(value: str) -> str | None:
 def is_string(value: str) -> bool:
     """Whether `value` is a FHIR string as it stands."""
     return string(value) == value
+
+
+def is_uri(value: str) -> bool:
+    """Whether `value` is a web address or a URN, such as FHIR names systems by."""
+    return bool(_URI.match(value))
+
+
+def is_oid(value: str) -> bool:
+    """Whether `value` can stand behind ``urn:oid:``; datatypes.html#oid."""
+    return bool(_OID.match(value))
 
 
 def code_string(value: str) -> str | None:

@@ -1,20 +1,28 @@
 """The last look at a resource before it goes out.
 
-The models are those of R4B (4.3.0); a server speaks R4 (4.0.1). For Patient,
-Endpoint, ImagingStudy and Bundle the two have the same elements.
+The models are those of R4B (4.3.0); a server speaks R4 (4.0.1). For what is
+published the two have the same elements.
 """
 
 from typing import Any
 
+from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.endpoint import Endpoint
 from fhir.resources.R4B.imagingstudy import ImagingStudy
+from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.patient import Patient
 from pydantic import ValidationError
 
 from imaging.errors import Rejected, RejectReason
 from imaging.fhir.primitives import Resource
 
-_MODELS: dict[str, Any] = {"Endpoint": Endpoint, "ImagingStudy": ImagingStudy, "Patient": Patient}
+_MODELS: dict[str, Any] = {
+    "DocumentReference": DocumentReference,
+    "Endpoint": Endpoint,
+    "ImagingStudy": ImagingStudy,
+    "Observation": Observation,
+    "Patient": Patient,
+}
 
 
 def checked(resource: Resource) -> Resource:

@@ -1,0 +1,77 @@
+import pytest
+
+from imaging.fhir.findings import Findings
+from imaging.fhir.study_identifiers import study_identifiers
+from tests.unit.fhir.samples import LINKS, attributes, instance, revision, series
+
+ACSN = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
+
+
+def identifiers(*requests, **of_study):
+    """Those beside the Study Instance UID, which always comes first."""
+    findings = Findings()
+    study = revision(
+        series("1.2.3.1", instance("1.2.3.1.1"), RequestAttributesSequence=list(requests)),
+        of_study=attributes(**of_study),
+    )
+    uid, *others = study_identifiers(study, LINKS, findings)
+    assert uid == {"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}
+    return others, findings.keywords
+
+
+def issued(oid="1.2.9", **values):
+    return [attributes(UniversalEntityID=oid, UniversalEntityIDType="ISO", **values)]
+
+
+def test_an_accession_number_is_typed():
+    assert identifiers(AccessionNumber=" A1 ") == ([{"type": ACSN, "value": "A1"}], ())
+
+
+def test_its_issuer_is_its_system_and_assigner():
+    found, keywords = identifiers(
+        AccessionNumber="A1", IssuerOfAccessionNumberSequence=issued(LocalNamespaceEntityID="RIS")
+    )
+    assert found == [{"type": ACSN, "system": "urn:oid:1.2.9", "value": "A1", "assigner": {"display": "RIS"}}]
+    assert keywords == ()
+
+
+def test_a_local_issuer_has_a_name_below_the_base_address():
+    found, _ = identifiers(
+        AccessionNumber="A1", IssuerOfAccessionNumberSequence=[attributes(LocalNamespaceEntityID="RIS 2")]
+    )
+    assert found[0]["system"] == "https://imaging.example.org/issuers/RIS%202/accession-numbers"
+
+
+def test_a_study_of_several_requests_has_the_number_of_each():
+    requests = (
+        attributes(AccessionNumber="A1"),
+        attributes(AccessionNumber="A2"),
+        attributes(),
+        attributes(AccessionNumber="A1"),
+    )
+    assert [each["value"] for each in identifiers(*requests)[0]] == ["A1", "A2"]
+
+
+def test_one_number_is_given_once_with_its_issuer():
+    request = attributes(AccessionNumber="A1", IssuerOfAccessionNumberSequence=issued())
+    assert identifiers(request, AccessionNumber="A1") == (
+        [{"type": ACSN, "system": "urn:oid:1.2.9", "value": "A1"}],
+        (),
+    )
+
+
+def test_an_issuer_that_says_nothing_is_noted():
+    found, keywords = identifiers(
+        AccessionNumber="A1", IssuerOfAccessionNumberSequence=[attributes(LocalNamespaceEntityID=" ")]
+    )
+    assert found == [{"type": ACSN, "value": "A1"}]
+    assert keywords == ("IssuerOfAccessionNumberSequence",)
+
+
+def test_the_study_id_is_secondary():
+    assert identifiers(StudyID="427")[0] == [{"use": "secondary", "type": {"text": "Study ID"}, "value": "427"}]
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyID"])
+def test_an_identifier_that_fhir_cannot_hold_is_not_mended(keyword):
+    assert identifiers(**{keyword: "A\x001"}) == ([], (keyword,))
