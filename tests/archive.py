@@ -13,6 +13,7 @@ from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
+from imaging.aws.dynamodb_fhir_errors import DynamoDbFhirErrors
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_ledger import DynamoDbLedger
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
@@ -38,6 +39,7 @@ from imaging.reading.instance_header import InstanceHeaders
 from imaging.reading.instance_pixels import InstancePixels
 from imaging.reading.read_deliveries import ReadDeliveries
 from imaging.reading.read_feed import ReadFeed
+from imaging.reading.read_fhir_errors import ReadFhirErrors
 from imaging.reading.read_history import ReadHistory
 from imaging.reading.read_spaces import ReadSpaces
 from imaging.reading.render_image import RenderImage
@@ -152,6 +154,7 @@ class Archive:
             feed=ReadFeed(DynamoDbFeedSource(self.table), self.catalogue, self.objects),
             all_spaces=ReadSpaces(self.spaces, DynamoDbFeedSource(self.table), self.pending),
             deliveries=ReadDeliveries(DynamoDbLedger(self.table), self.catalogue),
+            fhir_errors=ReadFhirErrors(DynamoDbFhirErrors(self.table)),
             max_body_bytes=max_body_bytes,
         )
 

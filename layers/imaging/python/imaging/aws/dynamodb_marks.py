@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from imaging.aws.clients import client, ours_to_retry
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.rows import (
     PENDING_SHARDS,
@@ -35,7 +34,7 @@ class DynamoDbMarks:
         oldest = self.oldest(kind)
         if oldest is None or (before and oldest >= before):
             return Tally(0)
-        return Tally(sum(self._count(_marked(kind, shard, before)) for shard in range(PENDING_SHARDS)), oldest)
+        return Tally(sum(self._table.count(**_marked(kind, shard, before)) for shard in range(PENDING_SHARDS)), oldest)
 
     def oldest(self, kind: PendingKind) -> datetime | None:
         """Since when the oldest mark of a kind waits."""
@@ -62,16 +61,6 @@ class DynamoDbMarks:
     def _rows(self, kind: PendingKind) -> Iterator[Row]:
         for shard in range(PENDING_SHARDS):
             yield from self._table.query(**_marked(kind, shard, None))
-
-    def _count(self, wanted: dict[str, Any]) -> int:
-        count: int = 0
-        while True:
-            with ours_to_retry("counting in the manifest"):
-                page = client("dynamodb").query(TableName=self._table.name, Select="COUNT", **wanted)
-            count += page["Count"]
-            if "LastEvaluatedKey" not in page:
-                return count
-            wanted = {**wanted, "ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _marked(kind: PendingKind, shard: int, before: datetime | None) -> dict[str, Any]:

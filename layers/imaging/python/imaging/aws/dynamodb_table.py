@@ -82,6 +82,17 @@ class ManifestTable:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def count(self, **query: Any) -> int:  # noqa: ANN401 - as above
+        """How many rows a query finds, without reading them."""
+        found: int = 0
+        while True:
+            with ours_to_retry("counting in the manifest"):
+                page = client("dynamodb").query(TableName=self.name, Select="COUNT", **query)
+            found += page["Count"]
+            if "LastEvaluatedKey" not in page:
+                return found
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
     def put_if_absent(self, row: Row) -> bool:
         """Write one row; False if it is there already."""
         try:
@@ -105,6 +116,11 @@ class ManifestTable:
                 return False
             raise
         return True
+
+    def remove(self, row_key: Row) -> None:
+        """Delete one row; nothing happens if it is not there."""
+        with ours_to_retry("writing the manifest"):
+            client("dynamodb").delete_item(TableName=self.name, Key=to_item(row_key))
 
     def transact(self, actions: Sequence[dict[str, Any]]) -> None:
         """Commit all actions or none; conflicts with other writers are retried.
