@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.fhir.policy import OnDelete
 from imaging.model.identifiers import StudyKey
-from imaging.pipeline.publish_study import UNPUBLISHABLE
+from imaging.model.publication import ErrorKind
 from tests.unit.fhir.samples import STUDY, attributes, revision, small_revision
-from tests.unit.pipeline.publishing import Publishing
+from tests.unit.pipeline.publishing import LAST, Publishing
 
 
 @pytest.fixture
@@ -108,82 +111,181 @@ def test_a_revision_made_meanwhile_is_published_too(publishing):
     assert publishing.marks_removed == [1, 2]
 
 
-def test_two_publishers_racing_end_at_the_latest_state(publishing):
-    """The slow one has read revision 1 and nothing on the server; the quick one publishes revision 2 before it."""
+def test_who_comes_while_another_publishes_the_study_is_tried_again(publishing):
     publishing.finalize(small_revision(StudyDescription="first"))
 
-    def quick() -> None:
+    def other() -> None:
+        publishing.finalize(small_revision(number=2, StudyDescription="second"))
+        with pytest.raises(Unavailable, match="Another process"):
+            publishing.publish(STUDY, 2)
+
+    publishing.server.before_transaction = other
+    publishing.publish(STUDY, 1)
+    assert publishing.server.only("ImagingStudy")["description"] == "second"
+    assert publishing.marks_removed == [1, 2]
+    assert publishing.entries == []
+
+
+def test_one_that_lost_its_turn_overwrites_nothing_and_records_nothing(publishing):
+    publishing.finalize(small_revision(StudyDescription="first"))
+
+    def sleep() -> None:
+        publishing.wait()
         publishing.finalize(small_revision(number=2, StudyDescription="second"))
         publishing.publish(STUDY, 2)
 
-    publishing.server.before_transaction = quick
-    publishing.publish(STUDY, 1)
+    publishing.server.after_transaction = sleep
+    with pytest.raises(Unavailable, match="took over"):
+        publishing.publish(STUDY, 1)
     assert publishing.server.only("ImagingStudy")["description"] == "second"
+    assert publishing.publications.read(STUDY).revision == 2
+    assert publishing.marks_removed == [2]
 
 
-def test_two_publishers_of_a_published_study_conflict_and_the_slow_one_is_tried_again(publishing):
-    publishing.finalize(small_revision(StudyDescription="first"))
-    publishing.publish(STUDY, 1)
-    publishing.finalize(small_revision(number=2, StudyDescription="second"))
-
-    def quick() -> None:
-        publishing.finalize(small_revision(number=3, StudyDescription="third"))
-        publishing.publish(STUDY, 3)
-
-    publishing.server.before_transaction = quick
-    with pytest.raises(Unavailable):
-        publishing.publish(STUDY, 2)
-    assert publishing.marks_removed == [1, 3]
-    publishing.publish(STUDY, 2)
-    assert publishing.server.only("ImagingStudy")["description"] == "third"
-    assert publishing.marks_removed == [1, 3, 2, 3]
-
-
-def test_what_another_wrote_to_the_patient_meanwhile_is_not_overwritten(publishing):
+def test_what_another_writes_to_the_patient_meanwhile_is_merged(publishing):
     publishing.finalize(small_revision())
     publishing.publish(STUDY, 1)
     publishing.finalize(small_revision(number=2, PatientName="Roe^Jane"))
     patient = publishing.server.only("Patient")
     publishing.server.before_transaction = lambda: publishing.server.write({**patient, "active": True})
-    with pytest.raises(Unavailable):
-        publishing.publish(STUDY, 2)
     publishing.publish(STUDY, 2)
     assert publishing.server.only("Patient")["active"] is True
     assert publishing.server.only("Patient")["name"][0]["family"] == "Roe"
 
 
+def test_others_that_never_stop_writing_are_given_way(publishing):
+    publishing.finalize(small_revision())
+    publishing.publish(STUDY, 1)
+    publishing.finalize(small_revision(number=2, StudyDescription="new"))
+
+    def write_again() -> None:
+        publishing.server.write(publishing.server.only("ImagingStudy"))
+        publishing.server.before_transaction = write_again
+
+    publishing.server.before_transaction = write_again
+    with pytest.raises(Unavailable, match="Others wrote"):
+        publishing.publish(STUDY, 2)
+    assert [kind for kind, _ in publishing.entries] == [ErrorKind.RETRYING]
+
+
 @pytest.mark.parametrize("patient_id", ["", "47\x0011"])
-def test_a_study_without_a_usable_patient_id_is_refused_and_not_tried_again(publishing, patient_id):
+def test_a_study_without_a_usable_patient_id_leaves_an_entry_and_is_not_tried_again(publishing, patient_id):
     publishing.finalize(small_revision(PatientID=patient_id))
-    with pytest.raises(Rejected) as caught:
-        publishing.publish(STUDY, 1)
-    assert caught.value.reason in UNPUBLISHABLE
+    published = publishing.publish(STUDY, 1)
+    assert not published.is_in_fhir
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.NOT_PUBLISHED
+    assert "PatientID" in message
     assert publishing.marks_removed == [1]
     assert publishing.server.transactions == []
 
 
-def test_a_later_revision_with_a_patient_id_is_published(publishing):
+def test_a_later_revision_with_a_patient_id_is_published_and_clears_the_entry(publishing):
     publishing.finalize(small_revision(PatientID=""))
-    with pytest.raises(Rejected):
-        publishing.publish(STUDY, 1)
+    publishing.publish(STUDY, 1)
     publishing.finalize(small_revision(number=2))
-    publishing.publish(STUDY, 2)
+    assert publishing.publish(STUDY, 2).is_in_fhir
     assert publishing.server.only("ImagingStudy")
+    assert publishing.entries == []
 
 
-@pytest.mark.parametrize(
-    "failure", [Unavailable("down"), Rejected(RejectReason.MALFORMED_REQUEST, "the server refuses it")]
-)
-def test_what_the_server_did_not_take_keeps_its_mark(publishing, failure):
-    publishing.finalize(small_revision())
+def test_a_study_costs_few_calls(publishing):
+    made = small_revision(AccessionNumber="A1")
+    renamed = small_revision(number=2, AccessionNumber="A1", StudyDescription="new")
+    costs = []
+    for each in (made, made, renamed, revision(number=3), revision(number=3)):
+        publishing.server.calls.clear()
+        publishing.finalize(each)
+        publishing.publish(STUDY, each.number)
+        costs.append(publishing.server.calls[:])
+    there = ["read Patient", "read Endpoint", "read ImagingStudy", "search ServiceRequest"]
+    assert costs == [
+        ["read Patient", "search Patient", "read Endpoint", "read ImagingStudy", "transact"],
+        there,
+        [*there, "transact"],
+        ["read ImagingStudy", "transact"],
+        ["read ImagingStudy"],
+    ]
 
-    def fail() -> None:
-        raise failure
 
-    publishing.server.before_transaction = fail
-    with pytest.raises(type(failure)):
-        publishing.publish(STUDY, 1)
+def test_what_cannot_be_mapped_is_left_out_and_told_by_keyword(publishing):
+    publishing.finalize(small_revision(PatientBirthDate="19999999"))
+    assert publishing.publish(STUDY, 1).is_in_fhir
+    assert "birthDate" not in publishing.server.only("Patient")
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.INVALID_TAG
+    assert "PatientBirthDate" in message
+    assert "19999999" not in message
+
+
+def test_what_could_not_even_be_read_is_told_if_it_would_have_been_mapped(publishing):
+    study_date, patient_age = "00080020", "00101010"
+    publishing.finalize(replace(small_revision(), unreadable=(study_date, patient_age)))
+    publishing.publish(STUDY, 1)
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.INVALID_TAG
+    assert "StudyDate" in message
+    assert "PatientAge" not in message
+
+
+def test_a_date_that_is_known_in_part_is_published_in_part(publishing):
+    made = replace(small_revision(), partial_dates=attributes(PatientBirthDate="1970", StudyDate="202611"))
+    publishing.finalize(made)
+    publishing.publish(STUDY, 1)
+    assert publishing.server.only("Patient")["birthDate"] == "1970"
+    assert publishing.server.only("ImagingStudy")["started"] == "2026-11"
+
+
+def test_where_validation_is_enforced_it_keeps_the_study_out():
+    publishing = Publishing(enforce_validation=True)
+    publishing.finalize(small_revision(PatientBirthDate="19999999"))
+    assert not publishing.publish(STUDY, 1).is_in_fhir
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.NOT_PUBLISHED
+    assert "PatientBirthDate" in message
+    assert publishing.server.transactions == []
+    assert publishing.marks_removed == [1]
+
+
+def test_a_server_that_does_not_answer_leaves_the_mark_and_an_entry_until_the_last_try(publishing):
+    publishing.finalize(small_revision(PatientBirthDate="19999999"))
+    for attempt, kind in ((None, ErrorKind.RETRYING), (LAST, ErrorKind.RETRIES_EXHAUSTED)):
+        publishing.server.before_transaction = fail_with(Unavailable("down"))
+        with pytest.raises(Unavailable, match="down"):
+            publishing.publish(STUDY, 1, *filter(None, [attempt]))
+        assert publishing.entries == [(kind, "down")]
     assert publishing.marks_removed == []
+    publishing.publish(STUDY, 1)
+    assert [kind for kind, _ in publishing.entries] == [ErrorKind.INVALID_TAG]
+
+
+def test_what_the_server_refuses_leaves_an_entry_and_no_mark(publishing):
+    publishing.finalize(small_revision())
+    publishing.server.before_transaction = fail_with(Rejected(RejectReason.MALFORMED_REQUEST, "refused"))
+    assert not publishing.publish(STUDY, 1).is_in_fhir
+    assert publishing.entries == [(ErrorKind.FHIR_REFUSED, "refused")]
+    assert publishing.marks_removed == [1]
+    assert publishing.publish(STUDY, 1).is_in_fhir
+    assert publishing.entries == []
+
+
+def test_what_nobody_foresaw_is_an_entry_without_its_message(publishing):
+    publishing.finalize(small_revision())
+    publishing.server.before_transaction = fail_with(KeyError("Doe^Jane"))
+    with pytest.raises(KeyError):
+        publishing.publish(STUDY, 1, LAST)
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.RETRIES_EXHAUSTED
+    assert "KeyError" in message
+    assert "Doe" not in message
+
+
+def test_a_last_try_that_finds_another_publishing_says_so(publishing):
+    publishing.finalize(small_revision())
+    publishing.publications.lease(STUDY, "another", now=publishing.clock.now, until=publishing.clock.now.replace(2030))
+    with pytest.raises(Unavailable):
+        publishing.publish(STUDY, 1, LAST)
+    assert [kind for kind, _ in publishing.entries] == [ErrorKind.RETRIES_EXHAUSTED]
 
 
 def test_an_event_ahead_of_the_manifest_waits(publishing):
@@ -197,22 +299,52 @@ def test_an_event_ahead_of_the_manifest_waits(publishing):
 
 def test_a_revision_that_is_not_in_its_place_yet_waits(publishing):
     publishing.fence.numbers[STUDY] = 1
-    with pytest.raises(Unavailable, match="not in its final place"):
+    with pytest.raises(Unavailable, match="final place"):
         publishing.publish(STUDY, 1)
 
 
-def test_a_space_that_is_not_configured_is_refused(publishing):
-    elsewhere = StudyKey("elsewhere", "1.2.3")
-    publishing.finalize(revision(*small_revision().series, study=elsewhere))
-    with pytest.raises(Rejected) as caught:
-        publishing.publish(elsewhere, 1)
-    assert caught.value.reason is RejectReason.NO_SUCH_SPACE
-    assert publishing.marks_removed == []
+def test_a_deleted_study_can_stay_as_cancelled():
+    publishing = Publishing(on_delete=OnDelete.CANCEL)
+    publishing.finalize(small_revision(StudyDescription="CT Thorax"))
+    publishing.publish(STUDY, 1)
+    publishing.finalize(revision(number=2))
+    for _ in range(2):
+        publishing.publish(STUDY, 2)
+    study = publishing.server.only("ImagingStudy")
+    assert (study["status"], study["numberOfSeries"], study["numberOfInstances"]) == ("cancelled", 0, 0)
+    assert not {"series", "endpoint"} & study.keys()
+    assert study["description"] == "CT Thorax"
+    assert len(publishing.server.transactions) == 2
 
 
-def test_no_failure_tells_anything_of_the_patient(publishing):
-    publishing.finalize(small_revision(PatientID="47\x0011", PatientName="Doe^Jane"))
-    with pytest.raises(Rejected) as caught:
-        publishing.publish(STUDY, 1)
-    assert "47" not in str(caught.value)
-    assert "Doe" not in str(caught.value)
+def test_an_imaging_study_that_somebody_else_wrote_of_the_same_uid_stays_his(publishing):
+    theirs = {
+        "resourceType": "ImagingStudy",
+        "id": "theirs",
+        "identifier": [{"system": "urn:dicom:uid", "value": f"urn:oid:{STUDY.study_instance_uid}"}],
+    }
+    publishing.server.write(theirs)
+    publishing.finalize(small_revision())
+    publishing.publish(STUDY, 1)
+    publishing.finalize(revision(number=2))
+    publishing.publish(STUDY, 2)
+    assert len(publishing.server.versions["ImagingStudy/theirs"]) == 1
+    assert publishing.server.only("ImagingStudy")["id"] == "theirs"
+
+
+def test_two_spaces_with_the_same_study_have_an_imaging_study_each(publishing):
+    other = StudyKey("other", STUDY.study_instance_uid)
+    for study in (STUDY, other):
+        publishing.finalize(revision(*small_revision().series, study=study))
+        publishing.publish(study, 1)
+    assert len(publishing.server.all("ImagingStudy")) == 2
+    publishing.finalize(revision(number=2, study=other))
+    publishing.publish(other, 2)
+    assert publishing.server.only("ImagingStudy")["meta"]["source"].endswith("/spaces/main")
+
+
+def fail_with(failure):
+    def fail() -> None:
+        raise failure
+
+    return fail

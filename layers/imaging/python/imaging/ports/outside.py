@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from imaging.errors import Unavailable
 from imaging.model.completion import Due
 from imaging.model.events import Event
 from imaging.model.identifiers import StudyKey
@@ -38,19 +39,56 @@ class DropQueue(Protocol):
         """Tell of these as the store did when they were put; `imaging.errors.Unavailable` if one was not taken."""
 
 
+class VersionConflict(Unavailable):
+    """Somebody else wrote one of the resources first (409, 412): read again and merge."""
+
+
 class FhirServer(Protocol):
-    """A FHIR R4 server with transactions."""
+    """A FHIR R4 server with transactions.
+
+    All of it raises `imaging.errors.Unavailable` when there is no answer, and
+    for 5xx, 429 and what else can pass, with the server's wish for patience in
+    `wait_seconds`; `imaging.errors.Rejected` with `MALFORMED_REQUEST` for every
+    other refusal.
+    """
+
+    def capabilities(self) -> Mapping[str, Any]:
+        """Its CapabilityStatement; asked once a process."""
 
     def read(self, resource_type: str, logical_id: str) -> Mapping[str, Any] | None:
         """The resource, or None if it is not there or deleted."""
 
-    def transact(self, bundle: Mapping[str, Any]) -> None:
-        """Commit a transaction Bundle.
+    def search(self, resource_type: str, criteria: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+        """All that match, over all pages; the server may not know yet what was just written.
+
+        Parameters
+        ----------
+        criteria
+            Values by search parameter, with FHIR's own escapes
+            (https://hl7.org/fhir/R4/search.html#escaping) and no others.
 
         Raises
         ------
-        imaging.errors.Unavailable
-            No answer, 5xx, 429, or a version conflict (409, 412): try again.
         imaging.errors.Rejected
-            `MALFORMED_REQUEST`: the server refuses the content for good.
+            Also if the server does not know a parameter, or passes over it.
+        """
+
+    def transact(self, bundle: Mapping[str, Any], repeat_key: str = "") -> Sequence[Mapping[str, Any]]:
+        """Commit a transaction Bundle.
+
+        Parameters
+        ----------
+        repeat_key
+            Names this attempt and no other, for servers that recognise a request that arrives
+            twice: they answer the second with 409, whatever became of the first.
+
+        Returns
+        -------
+        sequence
+            The `response` of each entry, in their order; empty where the server says nothing.
+
+        Raises
+        ------
+        VersionConflict
+            409, 412.
         """
