@@ -1,7 +1,8 @@
-"""Stage 5 as a Lambda: revised and deleted studies, as events in a queue.
+"""Stage 5 as a Lambda: studies to publish, as events in a queue or as `imaging publish` asks for them.
 
-A message that fails comes back, the later the more often it has failed, and ends in the dead-letter queue after the
-queue's number of tries. So does a study that the FHIR server refuses: nothing goes without a trace.
+A message that fails comes back, the later the more often it has failed and not before the server wants it, and ends in
+the dead-letter queue after the queue's number of tries. What trying again does not mend is acknowledged: it has left an
+entry in the space's ``fhir-errors``.
 """
 
 import functools
@@ -15,9 +16,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from imaging import bootstrap
-from imaging.errors import Rejected, Unavailable, nameless
+from imaging.errors import Unavailable, nameless
 from imaging.model.identifiers import StudyKey
-from imaging.pipeline.publish_study import UNPUBLISHABLE
+from imaging.model.publication import ErrorKind
+from imaging.pipeline.publish_study import Attempt, Published
 
 logger = Logger()
 tracer = Tracer(patch_modules=["boto3"])  # not requests: a trace would show the addresses of Patients
@@ -33,26 +35,34 @@ def process() -> bootstrap.Publishing:
 
 def _publish(record: SQSRecord) -> None:
     detail = record.json_body["detail"]
-    about = {"space": detail["space"], "study": detail["study"], "revision": detail["revision"]}
+    tries = int(record.attributes.approximate_receive_count)
+    about = {"space": detail["space"], "study": detail["study"], "revision": detail["revision"], "tries": tries}
+    attempt = Attempt(tries, is_last=tries >= process().tries)
     try:
-        process().publish(StudyKey(detail["space"], detail["study"]), detail["revision"])
+        published = process().publish(StudyKey(detail["space"], detail["study"]), detail["revision"], attempt)
     except Unavailable as failure:
-        logger.warning("not published yet", kind="retrying", why=str(failure), **about)
+        kind = ErrorKind.RETRIES_EXHAUSTED if attempt.is_last else ErrorKind.RETRYING
+        logger.warning("not published yet", kind=kind, why=str(failure), **about)
         metrics.add_metric("FhirUnavailable", MetricUnit.Count, 1)
-        process().put_off(record.receipt_handle, int(record.attributes.approximate_receive_count))
+        if attempt.is_last:
+            process().put_off(record.receipt_handle, 1, 0)  # soon, to be a dead letter then
+        else:
+            process().put_off(record.receipt_handle, tries, failure.wait_seconds)
         raise
-    except Rejected as refusal:
-        kind = "not-published" if refusal.reason in UNPUBLISHABLE else "fhir-refused"
-        logger.error("not published", kind=kind, why=str(refusal), **about)
-        metrics.add_metric("StudiesNotPublished", MetricUnit.Count, 1)
-        if refusal.reason not in UNPUBLISHABLE:
-            raise
     except Exception as failure:
         logger.error("failed", extra=nameless(failure), **about)
         raise
-    else:
-        logger.info("published", **about)
+    _tell(published, about)
+
+
+def _tell(published: Published, about: dict[str, Any]) -> None:
+    what: dict[str, Any] = {"kind": published.error.kind, "why": published.error.message} if published.error else {}
+    if published.is_in_fhir:
+        (logger.warning if what else logger.info)("published", **what, **about)
         metrics.add_metric("StudiesPublished", MetricUnit.Count, 1)
+    else:
+        logger.error("not published", **what, **about)
+        metrics.add_metric("StudiesNotPublished", MetricUnit.Count, 1)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,5 +1,6 @@
 """FHIR: revisions go to an R4 server, HealthLake or another."""
 
+import json
 from pathlib import Path
 
 from aws_cdk import ArnFormat, Duration, Environment, RemovalPolicy, Stack
@@ -16,6 +17,10 @@ from infra.constructs.processes import Processes
 from infra.constructs.work_queue import WorkQueue
 from infra.constructs.worker import work_off
 from infra.fhir_config import FhirConfiguration
+
+# The function puts a study off for longer and longer, an hour and a half in all; what is in the
+# dead-letter queue then, the sweep announces again.
+_TRIES = 14
 
 
 class FhirStack(Stack):
@@ -36,15 +41,15 @@ class FhirStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         base_url, server_grants = self._server(fhir)
-        # The function puts a study off for longer and longer, an hour and a half in all; what is in the
-        # dead-letter queue then, the sweep announces again.
-        publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(60), tries=14)
+        publish_queue = WorkQueue(
+            self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(60), tries=_TRIES
+        )
         self.queue = ListedQueue.of("publish_study", publish_queue)
         processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
         function = processes.add(
             "publish_study",
             grants=[
-                *grants.publish_study(archive),
+                *grants.publish_study(archive, reads_metadata=bool(fhir.policy.get("dose_observations"))),
                 *server_grants,
                 *grants.work_off(publish_queue.queue),
                 *grants.put_off(publish_queue.queue),
@@ -54,9 +59,9 @@ class FhirStack(Stack):
                 "MANIFEST_TABLE": archive.table.table_name,
                 "PUBLIC_BASE_ADDRESS": public_base_address,
                 "PUBLISH_QUEUE_URL": publish_queue.queue.queue_url,
+                "PUBLISH_TRIES": str(_TRIES),
                 "FHIR_BASE_URL": base_url,
-                "FHIR_AUTHORIZATION": fhir.authorization,
-                **({"FHIR_TOKEN_SECRET_ARN": fhir.token_secret_arn} if fhir.token_secret_arn else {}),
+                **_fhir_environment(fhir),
             },
             timeout=publish_queue.worker_timeout,
             memory_mib=1024,
@@ -73,7 +78,7 @@ class FhirStack(Stack):
 
     def _server(self, fhir: FhirConfiguration) -> tuple[str, grants.Grants]:
         if fhir.base_url:
-            return fhir.base_url, grants.read_secret(fhir.token_secret_arn) if fhir.token_secret_arn else []
+            return fhir.base_url, grants.read_secret(fhir.secret_arn) if fhir.secret_arn else []
         datastore_id = fhir.healthlake_datastore_id or self._datastore().attr_datastore_id
         datastore_arn = self.format_arn(
             service="healthlake",
@@ -90,3 +95,17 @@ class FhirStack(Stack):
         )
         datastore.apply_removal_policy(RemovalPolicy.RETAIN)
         return datastore
+
+
+def _fhir_environment(fhir: FhirConfiguration) -> dict[str, str]:
+    environment = {"FHIR_AUTHORIZATION": fhir.authorization, "FHIR_POLICY": json.dumps(fhir.policy, sort_keys=True)}
+    if fhir.token_secret_arn:
+        environment["FHIR_TOKEN_SECRET_ARN"] = fhir.token_secret_arn
+    if fhir.smart:
+        environment |= {
+            "FHIR_SMART_CLIENT_ID": fhir.smart.client_id,
+            "FHIR_SMART_KEY_SECRET_ARN": fhir.smart.key_secret_arn,
+            "FHIR_SMART_TOKEN_URL": fhir.smart.token_url,
+            "FHIR_SMART_SCOPE": fhir.smart.scope,
+        }
+    return environment

@@ -1,5 +1,8 @@
 import re
 import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -10,6 +13,7 @@ from botocore.credentials import Credentials
 from imaging.aws import fhir_server as module
 from imaging.aws.fhir_server import HttpFhirServer, fhir_server
 from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.ports.outside import VersionConflict
 from imaging.settings import MissingSetting, Settings
 from infra.local.settings import HOST
 from tests.unit.aws.scripted_server import scripted_server
@@ -44,6 +48,19 @@ def outcome(code, diagnostics=""):
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
+def searchset(*resources, following="", mode="match"):
+    link = [{"relation": "self", "url": "http://elsewhere/"}]
+    link += [{"relation": "next", "url": following}] if following else []
+    entries = [{"resource": resource, "search": {"mode": mode}} for resource in resources]
+    return {"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entries}
+
+
+def test_asks_once_what_the_server_can_do(server, script):
+    script.answers = [(503, b""), (200, {"resourceType": "CapabilityStatement"})]
+    assert server.capabilities() == server.capabilities() == {"resourceType": "CapabilityStatement"}
+    assert [request.path for request in script.requests] == ["/fhir/metadata"] * 2
+
+
 def test_reads_a_resource_by_its_id(server, script):
     script.answers = [(200, PATIENT)]
     assert server.read("Patient", "p1") == PATIENT
@@ -57,6 +74,51 @@ def test_reads_a_resource_by_its_id(server, script):
 def test_what_is_not_there_or_deleted_is_none(server, script, status):
     script.answers = [(status, outcome("not-found"))]
     assert server.read("Patient", "p1") is None
+
+
+def test_searches_by_a_form_since_addresses_are_logged(server, script):
+    script.answers = [(200, searchset(PATIENT))]
+    assert server.search("Patient", {"identifier": "urn:oid:1.2|A&B=+ 7"}) == [PATIENT]
+    (request,) = script.requests
+    assert (request.method, request.path) == ("POST", "/fhir/Patient/_search")
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(request.body.decode()) == {"_count": ["50"], "identifier": ["urn:oid:1.2|A&B=+ 7"]}
+    assert request.headers["Prefer"] == "handling=strict"
+
+
+def test_what_a_search_brings_along_is_no_match(server, script):
+    found = searchset(PATIENT)
+    found["entry"] += searchset({**PATIENT, "id": "p2"}, mode="include")["entry"]
+    found["entry"] += [*searchset(outcome("warning"), mode="outcome")["entry"], {"resource": None}, None]
+    script.answers = [(200, found)]
+    assert server.search("Patient", {"identifier": "a|1"}) == [PATIENT]
+
+
+@pytest.mark.parametrize(
+    ("following", "path", "query"),
+    [
+        ("http://10.0.0.7:8080/fhir/Patient?page=AAMA%2B%2F%3D&_count=50", "/fhir/Patient", {"page": "AAMA+/="}),
+        ("https://inside.example/r4/Patient/_search?ct=a:/b~c d", "/fhir/Patient", {"ct": "a:/b~c d"}),
+        ("http://hapi/fhir?_getpages=8-4&_pretty=", "/fhir", {"_getpages": "8-4"}),
+        ("Patient?page=2", "/fhir/Patient", {"page": "2"}),
+    ],
+)
+def test_finds_all_pages_at_the_address_it_was_given(server, script, following, path, query):
+    script.answers = [(200, searchset(PATIENT, following=following)), (200, searchset({**PATIENT, "id": "p2"}))]
+    assert [each["id"] for each in server.search("Patient", {"identifier": "a|1"})] == ["p1", "p2"]
+    request = script.requests[1]
+    asked = urlsplit(request.path)
+    assert (request.method, asked.path) == ("GET", path)
+    assert {name: values[0] for name, values in parse_qs(asked.query).items() if name != "_count"} == query
+    assert not set(asked.query) & set("+/: ")
+
+
+def test_a_search_that_never_ends_is_refused(server, script):
+    script.answers = [(200, searchset(PATIENT, following="Patient?page=1"))]
+    with pytest.raises(Rejected, match="pass over the criteria identifier") as caught:
+        server.search("Patient", {"identifier": "a|4711"})
+    assert "4711" not in str(caught.value)
+    assert len(script.requests) == 21
 
 
 def test_posts_a_transaction_to_the_base(server, script):
@@ -77,17 +139,24 @@ def test_a_base_that_ends_in_a_slash_is_kept_so(script):
     assert [request.path for request in script.requests] == ["/fhir/", "/fhir/Patient/p1"]
 
 
-@pytest.mark.parametrize("body", [b"", {"resourceType": "Bundle"}, RESPONSE])
+def test_tells_what_the_server_says_of_each_entry(server, script):
+    responses = [{"status": "201 Created", "location": "Patient/7/_history/1"}, {"status": "200"}]
+    script.answers = [(200, {**RESPONSE, "entry": [{"response": each} for each in responses]})]
+    assert server.transact({**BUNDLE, "entry": [{}, {}]}) == responses
+
+
+@pytest.mark.parametrize("body", [b"", {"resourceType": "Bundle"}, RESPONSE, {**RESPONSE, "entry": [None, 5]}])
 def test_a_server_may_say_little_of_a_transaction(server, script, body):
     script.answers = [(200, body)]
-    server.transact(BUNDLE)
+    assert server.transact({**BUNDLE, "entry": [{}, {}]}) == [{}, {}]
 
 
 @pytest.mark.parametrize("status", MAY_PASS)
 def test_what_may_pass_is_unavailable(server, script, status):
     script.answers = [(status, outcome("transient"))]
-    with pytest.raises(Unavailable, match=rf"answered {status} \(transient\)"):
+    with pytest.raises(Unavailable, match=rf"answered {status} \(transient\)") as caught:
         server.transact(BUNDLE)
+    assert isinstance(caught.value, VersionConflict) == (status in (409, 412))
     with pytest.raises(Unavailable, match=f"answered {status}"):
         server.read("Patient", "p1")
 
@@ -95,17 +164,59 @@ def test_what_may_pass_is_unavailable(server, script, status):
 @pytest.mark.parametrize("status", FOR_GOOD)
 def test_what_the_server_refuses_for_good_is_rejected(server, script, status):
     script.answers = [(status, outcome("invariant"))]
-    with pytest.raises(Rejected, match=rf"answered {status} \(invariant\)") as caught:
+    with pytest.raises(Rejected, match=rf"answered {status}( \(invariant\))?: ") as caught:
         server.transact(BUNDLE)
     assert caught.value.reason is RejectReason.MALFORMED_REQUEST
 
 
-@pytest.mark.parametrize(("status", "failure"), [("412", Unavailable), ("422 Unprocessable", Rejected)])
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [("412", VersionConflict), ("409 Conflict", VersionConflict), ("422 Unprocessable", Rejected)],
+)
 def test_an_entry_that_failed_fails_the_transaction(server, script, status, failure):
-    entries = [{"response": {"status": "200 OK"}}, {"response": {"status": status}}]
-    script.answers = [(200, {**RESPONSE, "entry": entries})]
-    with pytest.raises(failure, match=status[:3]):
+    failed = {"response": {"status": status, "outcome": outcome("conflict", "Doe^Jane 4711")}}
+    script.answers = [(200, {**RESPONSE, "entry": [{"response": {"status": "200 OK"}}, failed]})]
+    with pytest.raises(failure, match=rf"{status[:3]} \(conflict\)") as caught:
         server.transact(BUNDLE)
+    assert "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "mended_by"),
+    [
+        (403, "authorization in imaging.fhir"),
+        (404, "imaging.fhir.base_url"),
+        (413, "imaging.fhir.max_listed_instances"),
+        (422, "imaging publish"),
+    ],
+)
+def test_says_how_a_refusal_is_mended(server, script, status, mended_by):
+    script.answers = [(status, b"")]
+    with pytest.raises((Rejected, Unavailable), match=mended_by):
+        server.transact(BUNDLE)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("120", 120),
+        ("999999", 900),
+        (lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True), 60),
+        ("Sun, 22 Nov 2020 10:00:00 GMT", 0),
+        ("-5", 0),
+        ("soon", 0),
+        ("Sun, 99 Nov 99999 10:00:00 GMT", 0),
+    ],
+)
+def test_a_server_that_says_when_to_come_back_is_left_alone_until_then(server, script, status, retry_after, seconds):
+    script.headers = {"Retry-After": retry_after() if callable(retry_after) else retry_after}
+    script.answers = [(status, b"")]
+    for asked in (lambda: server.read("Patient", "p1"), lambda: server.transact(BUNDLE)):
+        with pytest.raises(Unavailable) as caught:
+            asked()
+        assert caught.value.wait_seconds == pytest.approx(seconds, abs=5)
+    assert len(script.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -132,6 +243,12 @@ def test_a_short_trouble_is_sat_out_while_reading(server, script):
     script.answers = [(503, b""), (429, b""), (200, PATIENT)]
     assert server.read("Patient", "p1") == PATIENT
     assert len(script.requests) == 3
+
+
+def test_a_short_trouble_is_sat_out_while_searching(server, script):
+    script.answers = [(503, b""), (429, b""), (200, searchset(PATIENT))]
+    assert server.search("Patient", {"identifier": "a|1"}) == [PATIENT]
+    assert [request.body for request in script.requests] == [script.requests[0].body] * 3
 
 
 def test_a_transaction_is_sent_once(server, script):
@@ -171,7 +288,7 @@ def test_a_server_that_is_down_is_unavailable():
 @pytest.mark.parametrize("body", [b"<html/>", b"[1"])
 def test_an_answer_that_is_not_json_is_unavailable(server, script, body):
     script.answers = [(200, body)]
-    with pytest.raises(Unavailable, match="FHIR_BASE_URL"):
+    with pytest.raises(Unavailable, match="base_url"):
         server.read("Patient", "p1")
 
 
@@ -189,7 +306,7 @@ def test_a_server_without_authorization_is_asked_without(script):
 
 
 def test_another_authorization_is_refused_at_start(script):
-    with pytest.raises(MissingSetting, match="none, bearer or sigv4"):
+    with pytest.raises(MissingSetting, match="none, bearer, smart or sigv4"):
         made(script, "basic")
 
 
@@ -245,11 +362,18 @@ def test_healthlake_is_asked_with_the_signature_that_botocore_makes(script, monk
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "session")
-    script.answers = [(200, RESPONSE)]
+    script.answers = [
+        (200, RESPONSE),
+        (200, searchset(following="https://inside/Patient?page=a%2Bb%2F:~c=%3D d&_count=50&empty=")),
+        (200, searchset()),
+        (200, PATIENT),
+    ]
     server = made(script, "sigv4")
-    server.transact(BUNDLE)
+    server.transact(BUNDLE, "attempt 1")
+    server.search("Patient", {"identifier": "urn:oid:1.2|A&B=+ 7"})
     server.read("Patient", "p1")
     server.close()
+    assert len(script.requests) == 4
     for request in script.requests:
         assert request.headers["Authorization"] == botocore_authorization(request, script.base_url)
         assert request.headers["x-amz-security-token"] == "session"
@@ -267,3 +391,23 @@ def botocore_authorization(request, base_url):
     credential = f"AKID/{headers['x-amz-date'][:8]}/eu-west-1/healthlake/aws4_request"
     signature = signer.signature(text, asked)
     return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
+
+
+def test_healthlake_recognises_repeats_and_finds_what_was_just_updated(script):
+    script.answers = [(200, RESPONSE), (200, RESPONSE), (200, RESPONSE), (200, searchset())]
+    server = HttpFhirServer(script.base_url, is_healthlake=True)
+    for repeat_key in ("attempt 1", "attempt 1", "attempt 2"):
+        server.transact(BUNDLE, repeat_key)
+    server.search("Patient", {"identifier": "a|1"})
+    server.close()
+    first, repeated, second = (request.headers["x-amz-fhir-idempotency-key"] for request in script.requests[:3])
+    assert first == repeated != second
+    assert re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
+    assert script.requests[3].headers["x-amz-fhir-history-consistency-level"] == "strong"
+
+
+def test_no_other_server_is_sent_headers_of_healthlake(server, script):
+    script.answers = [(200, RESPONSE), (200, searchset())]
+    server.transact(BUNDLE, "attempt 1")
+    server.search("Patient", {"identifier": "a|1"})
+    assert not [name for request in script.requests for name in request.headers if name.lower().startswith("x-amz")]

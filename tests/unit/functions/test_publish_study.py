@@ -1,32 +1,42 @@
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 
 from imaging.bootstrap import Publishing
-from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
+from imaging.model.publication import ErrorKind, FhirError
+from imaging.pipeline.publish_study import Attempt, Published
 
-REFUSED = Rejected(RejectReason.MALFORMED_REQUEST, "The FHIR server answered 422.")
-NO_PATIENT_ID = Rejected(RejectReason.MISSING_IDENTIFIER, "PatientID is missing.")
+TRIES = 14
+
+
+def entry(kind, message="What to mend."):
+    return FhirError(StudyKey("main", "1.1"), 7, kind, message, 1, datetime(2026, 11, 22, tzinfo=UTC))
 
 
 @dataclass
 class FakePublishStudy:
-    """Fails for the studies it is told to."""
+    """Fails for the studies it is told to, and leaves entries for others."""
 
     failures: dict[str, Exception] = field(default_factory=dict)
+    entries: dict[str, FhirError] = field(default_factory=dict)
     published: list[tuple[StudyKey, int]] = field(default_factory=list)
-    messages_put_off: list[tuple[str, int]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    messages_put_off: list[tuple[str, int, float]] = field(default_factory=list)
 
-    def put_off(self, receipt_handle: str, tries: int) -> None:
-        self.messages_put_off.append((receipt_handle, tries))
+    def put_off(self, receipt_handle: str, tries: int, at_least_seconds: float) -> None:
+        self.messages_put_off.append((receipt_handle, tries, at_least_seconds))
 
-    def __call__(self, study: StudyKey, revision: int) -> None:
+    def __call__(self, study: StudyKey, revision: int, attempt: Attempt) -> Published:
+        self.attempts.append(attempt)
         if study.study_instance_uid in self.failures:
             raise self.failures[study.study_instance_uid]
         self.published.append((study, revision))
+        return Published(revision, self.entries.get(study.study_instance_uid))
 
 
 class Context:
@@ -50,11 +60,11 @@ def handler(monkeypatch):
 @pytest.fixture
 def publish(handler, monkeypatch):
     publish = FakePublishStudy()
-    monkeypatch.setattr(handler, "process", lambda: Publishing(publish, publish.put_off))
+    monkeypatch.setattr(handler, "process", lambda: Publishing(publish, publish.put_off, TRIES))
     return publish
 
 
-def batch(*studies):
+def batch(*studies, tries=3):
     """SQS messages that hold the events of EventBridge."""
     events = [
         {"detail-type": "Study Revised", "detail": {"version": 1, "space": "main", "study": study, "revision": 7}}
@@ -65,7 +75,7 @@ def batch(*studies):
             {
                 "messageId": event["detail"]["study"],
                 "receiptHandle": f"receipt {event['detail']['study']}",
-                "attributes": {"ApproximateReceiveCount": "3"},
+                "attributes": {"ApproximateReceiveCount": str(tries)},
                 "eventSource": "aws:sqs",
                 "body": json.dumps(event),
             }
@@ -91,32 +101,52 @@ def test_each_study_is_published_at_its_revision(handler, publish):
     assert publish.published == [(StudyKey("main", "1.1"), 7), (StudyKey("main", "1.2"), 7)]
 
 
-@pytest.mark.parametrize("failure", [Unavailable("down"), REFUSED])
-def test_what_was_not_taken_goes_back_to_the_queue_alone(handler, publish, failure):
+@pytest.mark.parametrize("failure", [Unavailable("down"), KeyError("unforeseen")])
+def test_what_failed_goes_back_to_the_queue_alone(handler, publish, failure):
     publish.failures = {"1.1": failure}
     answer = handler.lambda_handler(batch("1.1", "1.2"), Context())
     assert failed(answer) == ["1.1"]
     assert publish.published == [(StudyKey("main", "1.2"), 7)]
 
 
-def test_a_message_is_put_off_by_how_often_it_was_tried(handler, publish):
-    publish.failures = {"1.1": Unavailable("down")}
+def test_a_message_is_put_off_by_how_often_it_was_tried_and_by_what_the_server_asks_for(handler, publish, log):
+    publish.failures = {"1.1": Unavailable("down", wait_seconds=120)}
     handler.lambda_handler(batch("1.1", "1.2"), Context())
-    assert publish.messages_put_off == [("receipt 1.1", 3)]
+    assert publish.messages_put_off == [("receipt 1.1", 3, 120)]
+    line = json.loads(log.getvalue().splitlines()[0])
+    assert (line["level"], line["kind"], line["why"], line["tries"]) == ("WARNING", "retrying", "down", 3)
 
 
-def test_a_study_without_a_patient_id_is_told_and_not_tried_again(handler, publish, log):
-    publish.failures = {"1.1": NO_PATIENT_ID}
+def test_the_publisher_knows_the_last_try_after_which_the_queue_gives_the_message_up(handler, publish, log):
+    publish.failures = {"1.1": Unavailable("down", wait_seconds=120)}
+    assert failed(handler.lambda_handler(batch("1.1", tries=TRIES), Context())) == ["1.1"]
+    handler.lambda_handler(batch("1.2", tries=TRIES - 1), Context())
+    assert publish.attempts == [Attempt(TRIES, is_last=True), Attempt(TRIES - 1, is_last=False)]
+    assert publish.messages_put_off == [("receipt 1.1", 1, 0)], "soon a dead letter"
+    assert json.loads(log.getvalue().splitlines()[0])["kind"] == "retries-exhausted"
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.NOT_PUBLISHED, ErrorKind.FHIR_REFUSED])
+def test_what_trying_again_does_not_mend_is_told_and_acknowledged(handler, publish, log, kind):
+    publish.entries = {"1.1": entry(kind)}
     assert failed(handler.lambda_handler(batch("1.1"), Context())) == []
     line = json.loads(log.getvalue())
-    assert (line["level"], line["kind"], line["study"]) == ("ERROR", "not-published", "1.1")
+    assert (line["level"], line["kind"], line["study"], line["why"]) == ("ERROR", kind, "1.1", "What to mend.")
 
 
-def test_a_refusal_by_the_server_is_told_as_such(handler, publish, log):
-    publish.failures = {"1.1": REFUSED}
-    handler.lambda_handler(batch("1.1"), Context())
+def test_a_study_without_some_attribute_is_published_with_a_warning(handler, publish, log, capsys):
+    publish.entries = {"1.1": entry(ErrorKind.INVALID_TAG)}
+    assert failed(handler.lambda_handler(batch("1.1"), Context())) == []
     line = json.loads(log.getvalue())
-    assert (line["kind"], line["why"]) == ("fhir-refused", "The FHIR server answered 422.")
+    assert (line["level"], line["message"], line["kind"]) == ("WARNING", "published", "invalid-tag")
+    assert json.loads(capsys.readouterr().out)["StudiesPublished"] == [1.0]
+
+
+def test_a_message_of_the_operators_is_taken_like_an_event(handler, publish):
+    event = batch("1.1")
+    event["Records"][0]["body"] = json.dumps({"detail": {"space": "main", "study": "1.1", "revision": 7}})
+    assert failed(handler.lambda_handler(event, Context())) == []
+    assert publish.published == [(StudyKey("main", "1.1"), 7)]
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")

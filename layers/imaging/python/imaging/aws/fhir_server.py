@@ -1,42 +1,65 @@
 """A FHIR R4 server over HTTP, HealthLake or any other."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from requests import RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from imaging.aws.request_authorization import BearerToken, healthlake_signature
+from imaging.aws.fhir_answer import Json, content_of, matches_of, objects_in, responses_of
+from imaging.aws.request_authorization import (
+    BearerToken,
+    RenewableAuthorization,
+    healthlake_signature,
+    no_authorization,
+)
 from imaging.aws.secret import KeptSecret
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.settings import MissingSetting, Settings
 
-# To connect, and between two bytes of the answer; together with the retries below less than the Lambda's 30 seconds.
+# To connect, and between two bytes of the answer; together with the retries below less than the Lambda's 60 seconds.
 _READ_TIMEOUT_SECONDS = (3, 8)
 _TRANSACTION_TIMEOUT_SECONDS = (3, 20)
 _FHIR_JSON = "application/fhir+json"
-_ISSUE_CODE = re.compile(r"[a-z][a-z-]{0,31}\Z")  # https://hl7.org/fhir/R4/valueset-issue-type.html
+_FORM = "application/x-www-form-urlencoded"
+_REPEATS = uuid.UUID("7a0c6a6e-5d0c-5d0f-9a39-2d3c4f1f6c11")
 
-# Authorisation refused, too slow, a version conflict (409, 412), locked, too early, too many requests: none
-# speaks of the content, and each can pass.
-_MAY_PASS = frozenset({401, 403, 408, 409, 412, 423, 425, 429})
+_PAGE = "50"
+_MOST_PAGES = 20
 
-# A short trouble is sat out here, for about 3 seconds; a longer one is the queue's. A transaction is not repeated
-# here, unless it never reached the server: it may have been carried out.
-_RETRY = Retry(
+# https://hl7.org/fhir/R4/search.html#errors: a criterion that the server does not know would be as good as none.
+_STRICT = {"Prefer": "handling=strict"}
+# HealthLake leaves out of a search what was updated just now, unless it is told not to
+# (Developer Guide, "FHIR Search Consistency Levels").
+_WHAT_WAS_JUST_WRITTEN_TOO = {"x-amz-fhir-history-consistency-level": "strong"}
+_REPEAT_KEY = "x-amz-fhir-idempotency-key"  # Developer Guide, "Idempotency and Concurrency"
+
+
+class _ShortPatience(Retry):
+    """Sits a short trouble out; a server that says when to come back is left alone until then."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return not has_retry_after and super().is_retry(method, status_code)
+
+
+# For about 3 seconds; a longer trouble is the queue's.
+_TO_READ = _ShortPatience(
     total=3,
     read=1,
     status_forcelist=(429, 502, 503, 504),
-    allowed_methods=("GET",),
+    allowed_methods=("GET", "POST"),  # a POST that reads is a search
     backoff_factor=0.5,
     backoff_jitter=0.5,
     raise_on_status=False,
-    respect_retry_after_header=False,  # it may ask for more than a Lambda's life
+    respect_retry_after_header=False,
 )
+# A transaction is not repeated here, unless it never reached the server: it may have been carried out.
+_TO_WRITE = _TO_READ.new(allowed_methods=("GET",))
 
 
 class HttpFhirServer:
@@ -47,87 +70,115 @@ class HttpFhirServer:
     base_url
         Of the FHIR API. Transactions are posted to it as it is written here,
         since HealthLake's ends in a slash and others' do not.
+    is_healthlake
+        Whether it takes HealthLake's own headers.
     """
 
-    def __init__(self, base_url: str, authorization: AuthBase | None = None) -> None:
+    def __init__(self, base_url: str, authorization: AuthBase | None = None, *, is_healthlake: bool = False) -> None:
         self._base_url = base_url
+        self._root = base_url.rstrip("/")
         self._authorization = authorization
-        self._session = Session()
-        self._session.auth = authorization
-        self._session.headers["Accept"] = _FHIR_JSON
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+        self._is_healthlake = is_healthlake
+        self._to_read = self._session(_TO_READ)
+        self._to_write = self._session(_TO_WRITE)
+        self._capabilities: Json | None = None
 
-    def read(self, resource_type: str, logical_id: str) -> Mapping[str, Any] | None:
+    def capabilities(self) -> Json:
+        """Its CapabilityStatement, asked for once."""
+        if self._capabilities is None:
+            self._capabilities = content_of(self._get("metadata"))
+        return self._capabilities
+
+    def read(self, resource_type: str, logical_id: str) -> Json | None:
         """The resource, or None if it is not there (404) or deleted (410)."""
-        response = self._send("GET", f"{self._base_url.rstrip('/')}/{resource_type}/{logical_id}")
-        if response.status_code in (404, 410):
-            return None
-        _raise_unless_success(response.status_code, response)
-        resource: Mapping[str, Any] = _json(response)
-        return resource
+        response = self._get(f"{resource_type}/{logical_id}")
+        return None if response.status_code in (404, 410) else content_of(response)
 
-    def transact(self, bundle: Mapping[str, Any]) -> None:
+    def search(self, resource_type: str, criteria: Mapping[str, str]) -> Sequence[Json]:
+        """All that match, over all pages; see the port for what it raises.
+
+        Criteria name patients, and addresses are logged by everybody on the
+        way: they go as a form, which every server that searches has to take
+        (https://hl7.org/fhir/R4/http.html#search) and HealthLake recommends.
+        """
+        headers = _STRICT | (_WHAT_WAS_JUST_WRITTEN_TOO if self._is_healthlake else {})
+        form = urlencode({"_count": _PAGE, **criteria}).encode()
+        asked = {"data": form, "headers": {**headers, "Content-Type": _FORM}}
+        page = content_of(self._ask(self._to_read, "POST", f"{self._root}/{resource_type}/_search", **asked))
+        found: list[Json] = []
+        for _ in range(_MOST_PAGES):
+            found += matches_of(page, resource_type)
+            following = _next_page(page, resource_type)
+            if following is None:
+                return found
+            page = content_of(self._get(*following, headers=headers))
+        raise Rejected(
+            RejectReason.MALFORMED_REQUEST,
+            f"The FHIR server finds more {resource_type} resources than {_MOST_PAGES} pages hold; "
+            f"it seems to pass over the criteria {', '.join(sorted(criteria))}, which publishing needs.",
+        )
+
+    def transact(self, bundle: Mapping[str, Any], repeat_key: str = "") -> Sequence[Json]:
         """Commit a transaction Bundle; see the port for what it raises."""
-        response = self._send("POST", self._base_url, json.dumps(bundle).encode())
-        _raise_unless_success(response.status_code, response)
-        for status in _entry_statuses(_json(response)):
-            _raise_unless_success(status, response)
+        headers = {"Content-Type": _FHIR_JSON}
+        if repeat_key and self._is_healthlake:
+            headers[_REPEAT_KEY] = str(uuid.uuid5(_REPEATS, repeat_key))
+        response = self._ask(
+            self._to_write,
+            "POST",
+            self._base_url,
+            data=json.dumps(bundle).encode(),
+            headers=headers,
+            timeout=_TRANSACTION_TIMEOUT_SECONDS,
+        )
+        return responses_of(response, len(bundle["entry"]))
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._session.close()
+        self._to_read.close()
+        self._to_write.close()
 
-    def _send(self, method: str, url: str, body: bytes | None = None) -> Response:
-        response = self._try(method, url, body)
-        if response.status_code == 401 and isinstance(self._authorization, BearerToken):
+    def _session(self, retry: Retry) -> Session:
+        session = Session()
+        session.auth = self._authorization or no_authorization
+        session.headers["Accept"] = _FHIR_JSON
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=retry))
+        return session
+
+    def _get(self, path: str, query: str = "", headers: Mapping[str, str] | None = None) -> Response:
+        address = f"{self._root}/{path}".rstrip("/")
+        return self._ask(self._to_read, "GET", address, params=query, headers=headers or {})
+
+    def _ask(self, session: Session, method: str, url: str, **asked: Any) -> Response:  # noqa: ANN401 - of requests
+        response = self._try(session, method, url, **asked)
+        if response.status_code == 401 and isinstance(self._authorization, RenewableAuthorization):
             self._authorization.forget()
-            response = self._try(method, url, body)
+            response = self._try(session, method, url, **asked)
         return response
 
-    def _try(self, method: str, url: str, body: bytes | None) -> Response:
-        headers = {} if body is None else {"Content-Type": _FHIR_JSON}
-        timeout = _READ_TIMEOUT_SECONDS if body is None else _TRANSACTION_TIMEOUT_SECONDS
+    def _try(self, session: Session, method: str, url: str, **asked: Any) -> Response:  # noqa: ANN401 - of requests
         try:
-            return self._session.request(
-                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            )
+            return session.request(method, url, **{"timeout": _READ_TIMEOUT_SECONDS, "allow_redirects": False, **asked})
         except RequestException as error:
             raise Unavailable(f"The FHIR server did not answer ({type(error).__name__}); it is tried again.") from None
 
 
-def _json(response: Response) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return response.json() if response.content else {}
-    except RequestException:
-        raise Unavailable("The FHIR server's answer is not JSON; is FHIR_BASE_URL a FHIR server's?") from None
+def _next_page(page: Json, resource_type: str) -> tuple[str, str] | None:
+    """Path below the base and query of the link to the next page, if there is one.
 
-
-def _entry_statuses(answer: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
-    """What a transaction-response says of each entry; a server may say nothing."""
-    for entry in answer.get("entry", []) if isinstance(answer, dict) else []:
-        status = str(entry.get("response", {}).get("status", ""))[:3]
-        if status.isdigit():
-            yield int(status)
-
-
-def _raise_unless_success(status: int, response: Response) -> None:
-    if status // 100 == 2:
-        return
-    sentence = f"The FHIR server answered {status}{_issue_codes(response)}"
-    if status in _MAY_PASS or status >= 500:
-        raise Unavailable(f"{sentence}; it is tried again.")
-    raise Rejected(RejectReason.MALFORMED_REQUEST, f"{sentence}: it refuses the study's resources as they are.")
-
-
-def _issue_codes(response: Response) -> str:
-    """The codes of an OperationOutcome; its texts may quote the patient, so they go no further."""
-    try:
-        issues = response.json().get("issue", [])
-        codes = sorted({code for issue in issues if _ISSUE_CODE.match(code := str(issue.get("code", "")))})
-    except (RequestException, AttributeError, TypeError):
-        return ""
-    return f" ({', '.join(codes)})" if codes else ""
+    The link's host may be one that only the server itself can reach, and its
+    query is written anew, since the two sides of a signature may differ in how
+    they read an address that somebody else wrote. Where a server keeps its
+    pages below the base and not below the type, that stays.
+    """
+    links = (link.get("url") for link in objects_in(page, "link") if link.get("relation") == "next")
+    url = urlsplit(str(next(links, None) or ""))
+    if not url.query:
+        return None
+    segments = [segment for segment in url.path.split("/") if segment not in ("", "_search")]
+    path = resource_type if segments and segments[-1] == resource_type else ""
+    return path, urlencode(parse_qsl(url.query, keep_blank_values=True), quote_via=quote, safe="")
 
 
 def fhir_server(settings: Settings) -> HttpFhirServer:
@@ -136,16 +187,20 @@ def fhir_server(settings: Settings) -> HttpFhirServer:
     Raises
     ------
     MissingSetting
-        If `FHIR_AUTHORIZATION` is not ``none``, ``bearer`` or ``sigv4``.
+        If `FHIR_AUTHORIZATION` is not ``none``, ``bearer``, ``smart`` or
+        ``sigv4``, or what that needs is not there.
     """
-    authorization: AuthBase | None
+    base_url = settings["FHIR_BASE_URL"]
     match settings["FHIR_AUTHORIZATION"]:
         case "none":
-            authorization = None
+            return HttpFhirServer(base_url)
         case "bearer":
-            authorization = BearerToken(KeptSecret(settings["FHIR_TOKEN_SECRET_ARN"]))
+            return HttpFhirServer(base_url, BearerToken(KeptSecret(settings["FHIR_TOKEN_SECRET_ARN"])))
+        case "smart":
+            from imaging.aws.smart_token import smart_token  # noqa: PLC0415 - slow to import, and few need it
+
+            return HttpFhirServer(base_url, smart_token(settings))
         case "sigv4":
-            authorization = healthlake_signature()
+            return HttpFhirServer(base_url, healthlake_signature(), is_healthlake=True)
         case other:
-            raise MissingSetting(f"FHIR_AUTHORIZATION is {other!r}; it can be none, bearer or sigv4.")
-    return HttpFhirServer(settings["FHIR_BASE_URL"], authorization)
+            raise MissingSetting(f"FHIR_AUTHORIZATION is {other!r}; it can be none, bearer, smart or sigv4.")

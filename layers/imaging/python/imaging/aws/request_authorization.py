@@ -1,6 +1,7 @@
 """How a server is told who asks: by a bearer token, by SigV4."""
 
 import hashlib
+from typing import Protocol, runtime_checkable
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -11,6 +12,19 @@ from requests_aws4auth import AWS4Auth
 
 from imaging.ports.secret import Secret
 from imaging.settings import MissingSetting
+
+
+@runtime_checkable
+class RenewableAuthorization(Protocol):
+    """One that can be had anew when the server does not take it any more (401)."""
+
+    def forget(self) -> None:
+        """Have it anew at the next request."""
+
+
+def no_authorization(request: PreparedRequest) -> PreparedRequest:
+    """Leave a request as it is, where requests would look into the user's .netrc."""
+    return request
 
 
 class BearerToken(AuthBase):
