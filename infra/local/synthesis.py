@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from infra.fhir_config import policy_settings
 from infra.local.embedded_aws.process import ACCOUNT, REGION
 from infra.local.failure import CannotRun
 from infra.local.settings import Settings
@@ -32,7 +33,7 @@ def local_context(settings: Settings) -> dict[str, Any]:
             "api_authorization": "none",
             "public_base_address": settings.front,
             "quiet_seconds": settings.quiet_seconds,
-            "fhir": {"base_url": settings.fhir},
+            "fhir": {**policy_settings({**imaging, **passed_on}.get("fhir")), "base_url": settings.fhir},
             "gateway": {},
         }
     }

@@ -1,18 +1,10 @@
 /** What R4 asks of an answer beside the resource: versions, addresses, pages. */
 
-export const PAGE = '100';
+const PAGE = '100';
 
-export function capabilityStatement(baseAddress) {
-  return {
-    resourceType: 'CapabilityStatement',
-    status: 'active',
-    date: '2026-11-01',
-    kind: 'instance',
-    implementation: { description: 'FHIR R4 server of the local run', url: baseAddress },
-    fhirVersion: '4.0.1',
-    format: ['json'],
-    rest: [{ mode: 'server', interaction: [{ code: 'transaction' }, { code: 'batch' }] }],
-  };
+/** How many a page holds: as many as were asked for, none where the count alone is wanted. */
+export function pageSize(criteria) {
+  return criteria.get('_summary') === 'count' ? '0' : (criteria.get('_count') ?? PAGE);
 }
 
 /** ETag, Last-Modified and, for what was created, Location: https://hl7.org/fhir/R4/http.html#versions. */

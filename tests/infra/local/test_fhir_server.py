@@ -261,3 +261,153 @@ def test_a_damaged_journal_is_named_and_not_passed_over(started: Callable[[], Se
         server.start()
 
     assert "journal.jsonl is damaged in line 1" in server.log_file.read_text()
+
+
+def test_it_can_do_what_it_says_of_imaging_studies_and_patients(server: Server) -> None:
+    statement = server.client.get("/metadata").json()
+    told = {each["type"]: each for each in statement["rest"][0]["resource"]}
+    assert {each["code"] for each in statement["rest"][0]["interaction"]} == {"transaction", "batch"}
+    promises = ("updateCreate", "conditionalCreate", "conditionalUpdate", "conditionalDelete", "versioning")
+    for kind in ("Patient", "Endpoint", "ImagingStudy"):
+        assert [told[kind][name] for name in promises] == [True, True, True, "single", "versioned-update"]
+    one = {"resourceType": "Patient", "identifier": [{"system": "urn:example", "value": "conditional"}]}
+    of_it = {"identifier": "urn:example|conditional"}
+    if_none = {"If-None-Exist": "identifier=urn:example|conditional"}
+
+    created = server.client.post("/Patient", json=one, headers=if_none)
+    address = f"/Patient/{created.json()['id']}"
+    attempts = [
+        server.client.post("/Patient", json=one, headers=if_none),
+        server.client.put("/Patient", params=of_it, json={**one, "active": True}),
+        server.client.patch(address, json=[{"op": "add", "path": "/gender", "value": "other"}]),
+        server.client.put("/Patient", params={"identifier": "urn:example|another"}, json=one),
+        server.client.put("/Patient", params=of_it, json=one),  # now two have it
+        server.client.put("/Patient/never", json={**one, "id": "never"}, headers={"If-Match": 'W/"1"'}),
+        server.client.delete(address, headers={"If-Match": 'W/"1"'}),
+        server.client.delete(address),
+        server.client.delete("/Patient", params=of_it),
+    ]
+
+    assert [each.status_code for each in attempts] == [200, 200, 200, 201, 412, 412, 412, 200, 200]
+    assert server.client.get("/Patient", params=of_it).json()["total"] == 0
+
+
+@pytest.fixture(scope="module")
+def cohort(server: Server) -> Server:
+    """Three patients with a CT study and a prescription each; the lungs of two are ill, one of these is young."""
+    sct, dcm = "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
+    entries = []
+    for number, (birth_date, code) in enumerate(
+        [("1950-01-01", "254637007"), ("1950", "1"), ("1999-05-05", "254637007")]
+    ):
+        subject = {"reference": f"Patient/cohort-{number}"}
+        identified = [{"system": "urn:example:cohort", "value": f"{number}"}]
+        series = {"uid": f"1.2.{number}.1", "modality": {"system": dcm, "code": "CT"}}
+        entries += [
+            put(each)
+            for each in (
+                {
+                    "resourceType": "Patient",
+                    "id": f"cohort-{number}",
+                    "identifier": identified,
+                    "birthDate": birth_date,
+                },
+                {
+                    "resourceType": "Condition",
+                    "id": f"cohort-{number}",
+                    "subject": subject,
+                    "code": {"coding": [{"system": sct, "code": code}]},
+                },
+                {
+                    "resourceType": "MedicationRequest",
+                    "id": f"cohort-{number}",
+                    "status": "active",
+                    "intent": "order",
+                    "subject": subject,
+                    "medicationCodeableConcept": {"text": "Cisplatin"},
+                },
+                {
+                    "resourceType": "ImagingStudy",
+                    "id": f"cohort-{number}",
+                    "status": "available",
+                    "subject": subject,
+                    "started": f"2026-0{number + 1}-10T10:00:00+01:00",
+                    "identifier": [{"system": "urn:dicom:uid", "value": f"urn:oid:1.2.{number}"}],
+                    "series": [series],
+                },
+            )
+        ]
+    assert server.transaction(*entries).status_code == 200
+    return server
+
+
+LUNG = "http://snomed.info/sct|254637007"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("ImagingStudy?subject=Patient/cohort-0", "0"),
+        ("ImagingStudy?subject=cohort-0", "0"),
+        ("ImagingStudy?subject=http://127.0.0.1:8080/fhir/Patient/cohort-0", "0"),
+        ("ImagingStudy?patient.identifier=urn:example:cohort|1", "1"),
+        ("ImagingStudy?subject:Patient.identifier=urn:example:cohort|1,urn:example:cohort|2", "12"),
+        ("ImagingStudy?identifier=urn:dicom:uid|urn:oid:1.2.2", "2"),
+        ("ImagingStudy?modality=CT&started=ge2026-02-01&started=lt2026-03-01", "1"),
+        (f"ImagingStudy?modality=CT&patient.birthdate=le1981-11-22&patient._has:Condition:patient:code={LUNG}", "0"),
+        (f"MedicationRequest?patient._has:Condition:patient:code={LUNG}", "02"),
+        (
+            f"MedicationRequest?patient._has:Condition:patient:code={LUNG}&patient._has:ImagingStudy:patient:modality=MR",
+            "",
+        ),
+        (f"Patient?_has:Condition:patient:code={LUNG}&_has:ImagingStudy:patient:started=ge2026-02-01", "2"),
+        (f"Condition?code={LUNG}&subject=Patient/cohort-2", "2"),
+    ],
+)
+def test_finds_imaging_and_clinical_data_by_one_another(cohort: Server, asked: str, found: str) -> None:
+    kind, _, criteria = asked.partition("?")
+
+    by_address = cohort.client.get(f"/{asked}").json()
+    as_form = cohort.client.post(
+        f"/{kind}/_search",
+        content=str(httpx.QueryParams(criteria)),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    ).json()
+
+    for answer in (by_address, as_form):
+        assert [entry["resource"]["id"] for entry in answer.get("entry", [])] == [f"cohort-{each}" for each in found]
+    assert as_form["link"][0]["url"].startswith(f"http://127.0.0.1:8080/fhir/{kind}?")
+
+
+def test_gives_a_cohort_with_its_patients_and_prescriptions_at_once(cohort: Server) -> None:
+    asked = {
+        "modality": "CT",
+        "patient._has:Condition:patient:code": LUNG,
+        "_include": "ImagingStudy:patient",
+        "_revinclude:iterate": "MedicationRequest:patient",
+    }
+
+    answer = cohort.client.get("/ImagingStudy", params=asked).json()
+
+    kinds = ("ImagingStudy", "Patient", "MedicationRequest")
+    expected = sorted((kind, f"cohort-{number}") for kind in kinds for number in (0, 2))
+    assert sorted((e["resource"]["resourceType"], e["resource"]["id"]) for e in answer["entry"]) == expected
+    assert answer["total"] == 2
+    assert "entry" not in cohort.client.get("/ImagingStudy", params={"modality": "CT", "_summary": "count"}).json()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Patient?shoe-size=43",
+        "Patient?_has:Condition:patient",
+        "Patient?_has:Shoe:patient:size=43",
+        "ImagingStudy?subject.identifier=1",
+        "ImagingStudy?patient.shoe-size=43",
+    ],
+)
+def test_a_criterion_that_it_does_not_know_is_refused_with_a_sentence(server: Server, asked: str) -> None:
+    refused = server.client.get(f"/{asked}")
+
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["details"]["text"]

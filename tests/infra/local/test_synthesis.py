@@ -16,3 +16,13 @@ def test_settings_that_are_passed_on_take_the_place_of_those_in_cdk_json_but_not
     assert imaging["query_tags"] == tags
     assert (imaging["region"], imaging["local"]) == ("us-east-1", True)
     assert [space["name"] for space in imaging["spaces"]] == ["main", "research"]
+
+
+def test_how_studies_are_published_is_passed_on_but_not_where(monkeypatch):
+    fhir = {"create_healthlake": True, "patient": "create-only", "document_references": True}
+    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"imaging": {"fhir": fhir}}))
+    settings = Settings.of({})
+
+    imaging = local_context(settings)["imaging"]
+
+    assert imaging["fhir"] == {"base_url": settings.fhir, "patient": "create-only", "document_references": True}
