@@ -9,6 +9,7 @@ from functions.operate import terminal
 from functions.operate.backfill import backfill
 from functions.operate.errors import errors
 from functions.operate.explain import explain
+from functions.operate.publish import publish
 from functions.operate.reconcile import reconcile
 from functions.operate.redrive import redrive
 from functions.operate.replay import replay
@@ -37,6 +38,7 @@ class _Commands(click.Group):
       imaging errors                   everything that waits for a human
       imaging explain index_instance   why messages ended as dead letters
       imaging redrive index_instance   another try for them, when the cause is mended
+      imaging publish --all-failed     another try for what the FHIR server refused
 
     \b
     Add --state-dir to speak to a local run:
@@ -58,5 +60,5 @@ def imaging(context: click.Context, state_dir: Path | None) -> None:
     context.obj = state_dir
 
 
-for each in (status, errors, explain, redrive, revisions, replay, reconcile, backfill):
+for each in (status, errors, explain, redrive, publish, revisions, replay, reconcile, backfill):
     imaging.add_command(each)

@@ -6,20 +6,31 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from functions.operate import chosen, terminal
+from functions.operate import chosen, fhir_errors, terminal
 from imaging import bootstrap
+from imaging.model.publication import ErrorKind
 from imaging.reading.read_errors import Errors
 
 _SHOWN = 20
 
 
 @click.command(
-    help="""Show what no retry will mend: dead letters, quarantine, refused deliveries, long unpublished.
+    help="""Show what no retry will mend: dead letters, quarantine, refused deliveries, what is not in FHIR.
 
     \b
-    imaging errors                    what is there; exit code 1 if there is anything
-    imaging errors --json             the same for scripts
-    imaging errors --at-most 10000    reasons of more of it
+    imaging errors                        what is there; exit code 1 if a human must mend any of it
+    imaging errors --json                 the same for scripts
+    imaging errors --at-most 10000        reasons of more of it
+    imaging errors --kind not-published   every study that FHIR has not got, and why
+
+    What could not be written to FHIR is of five kinds; the next success clears it:
+
+    \b
+    invalid-tag         published without what some attributes should have given
+    not-published       the study cannot be in FHIR as it is
+    fhir-refused        the server refuses it
+    retrying            the server did not answer; it is asked again by itself
+    retries-exhausted   it was asked long enough
 
     Objects in quarantine are counted by reason and never named: a key may name a
     patient. Each carries its reason as the object metadata `reason`.
@@ -30,13 +41,21 @@ _SHOWN = 20
     default=100,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="How many letters of a queue and objects of a quarantine to look into; all are counted.",
+    help="How many letters of a queue, objects of a quarantine and studies of a kind to look into; all are counted.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in ErrorKind]),
+    help="Only what could not be written to FHIR, and of that only this kind.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
 @click.pass_obj
-def errors(state_dir: Path | None, at_most: int, as_json: bool) -> None:
-    """Show what no retry will mend: dead letters, quarantine, refused deliveries, long unpublished."""
+def errors(state_dir: Path | None, at_most: int, kind: str | None, as_json: bool) -> None:
+    """Show what no retry will mend: dead letters, quarantine, refused deliveries, what is not in FHIR."""
     chosen.deployment(state_dir)
+    if kind:
+        fhir_errors.tell(bootstrap.errors(os.environ).of_kind(ErrorKind(kind), at_most), as_json=as_json)
+        return
     with terminal.working("looking") as line:
         found = bootstrap.errors(os.environ)(at_most, lambda what: line(f"looking at {what}"))
     if as_json:
@@ -74,6 +93,8 @@ def _show(console: Console, found: Errors) -> None:
         console.print(refused)
         terminal.say_further(console, len(found.refused) - _SHOWN)
         console.print("`imaging explain BINDING` says why; GET studies/STUDY/deliveries has all of it.")
+    if found.fhir:
+        fhir_errors.show(console, found.fhir, _SHOWN)
     if found.unpublished:
         unpublished = terminal.table("space", "study", "#revision", "#waits for", title="Not in FHIR for long")
         for revision in found.unpublished[:_SHOWN]:
@@ -84,6 +105,6 @@ def _show(console: Console, found: Errors) -> None:
         terminal.say_further(console, len(found.unpublished) - _SHOWN)
         console.print(
             "The sweep announces them again every 15 minutes for a day. After that, when the FHIR server is well: "
-            'redrive publish_study, or call the function sweep with {"grace_seconds": 0}.',
+            "`imaging redrive publish_study`, or `imaging publish` for those that are no dead letters.",
             soft_wrap=True,
         )

@@ -62,6 +62,9 @@ def _show(console: Console, name: str, report: Status) -> None:
         console.print(
             f"The oldest object that is not indexed waits for {terminal.age(report.oldest_unindexed_seconds)}."
         )
+    if report.fhir_errors:
+        not_in_fhir = ", ".join(f"{count:,} {kind}" for kind, count in report.fhir_errors.items())
+        console.print(f"Studies that are not in FHIR, or not whole: {not_in_fhir}.", soft_wrap=True)
     for line in _lines(report.waiting):
         console.print(line, soft_wrap=True)
     for each in report.reconciled:

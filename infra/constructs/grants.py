@@ -193,23 +193,31 @@ def delete_instances(archive: Archive) -> Grants:
     ]
 
 
-def publish_study(archive: Archive) -> Grants:
-    """Read revisions, and remember which has reached FHIR."""
+def publish_study(archive: Archive, *, reads_metadata: bool) -> Grants:
+    """Read revisions, remove their marks, and remember what has reached FHIR and what stands in the way.
+
+    Observations come from the metadata of dose reports.
+    """
+    metadata = ["studies/*/series/*/metadata/*"] if reads_metadata else []
     return [
-        may.objects(archive, "studies/*/revisions/*", "s3:GetObject"),
+        may.objects(archive, ("studies/*/revisions/*", *metadata), "s3:GetObject"),
         may.missing_keys(archive),
-        may.table(archive, "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        may.table(archive, "dynamodb:GetItem"),
+        may.rows(archive, ("STUDY#*",), "dynamodb:UpdateItem"),
+        may.rows(archive, ("FHIR#*", "FHIR-ID#*"), "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         may.key(archive, "kms:Decrypt"),
     ]
 
 
 def use_healthlake(datastore_arn: str) -> Grants:
-    """Commit transactions; each entry needs its own action beside the bundle's."""
+    """Search, and commit transactions; each entry needs its own action beside the bundle's."""
     return [
         iam.PolicyStatement(
             sid="Publish",
             actions=[
                 "healthlake:ReadResource",
+                "healthlake:SearchWithPost",
+                "healthlake:SearchWithGet",  # of the pages after the first
                 "healthlake:ProcessBundle",
                 "healthlake:CreateResource",
                 "healthlake:UpdateResource",

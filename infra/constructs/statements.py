@@ -53,6 +53,15 @@ def table(archive: Archive, *actions: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=[archive.table_arn])
 
 
+def rows(archive: Archive, partitions: tuple[str, ...], *actions: str) -> iam.PolicyStatement:
+    """Actions on those rows of the manifest alone whose partition key matches one of the patterns."""
+    return iam.PolicyStatement(
+        actions=list(actions),
+        resources=[archive.table_arn],
+        conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)}},
+    )
+
+
 def indexes(archive: Archive, *indexes: str) -> iam.PolicyStatement:
     """Queries of indexes of the manifest."""
     return iam.PolicyStatement(

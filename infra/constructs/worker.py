@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from infra.constructs.archive import Archive
 from infra.constructs.work_queue import WorkQueue
 
-# Rows that carry a mark of something to tell or a timer to arm.
+# Rows that carry a mark of something to tell or a timer to arm; the marks of what is not in FHIR are for people.
 _MARKED = {
     "eventName": ["INSERT", "MODIFY"],
     "dynamodb": {

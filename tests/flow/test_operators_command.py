@@ -123,6 +123,47 @@ def test_what_was_set_aside_is_counted_by_its_reason_and_never_named(client):
     assert "Mustermann" not in eventually("set aside", set_aside)
 
 
+def fhir_errors(client: Client, key: InstanceKey, kind: str) -> list[dict[str, Any]]:
+    """What the space says could not be written to FHIR of the key's study."""
+    answer = client.http.get(f"{client.system.dicomweb(key.space)}/fhir-errors", params={"kind": kind, "limit": 1000})
+    assert answer.status_code == 200, answer.text
+    return [entry for entry in answer.json() if entry["study"] == key.study_instance_uid]
+
+
+def test_what_is_not_in_fhir_is_listed_published_once_more_and_cleared_when_it_is_mended(client, study):
+    (key,) = new_study()
+    client.stow(instances_of([key], PatientID=""))
+    (entry,) = eventually("an entry", lambda: fhir_errors(client, key, "not-published"))
+    assert entry["revision"] == 1
+    assert entry["message"].endswith(".")
+
+    (left,) = told(client, "errors", "--kind", "not-published", trouble=True)
+    assert key.study_instance_uid in {each["study"] for each in left["newest"]}
+    (report,) = told(client, "status", trouble=True)
+    assert report["fhir_errors"]["not-published"] >= 1
+    (asked,) = told(client, "publish", "--kind", "not-published", "--space", "main", trouble=False)
+    assert asked["studies"] >= 1
+    eventually("tried again", lambda: fhir_errors(client, key, "not-published")[0]["time"] > entry["time"])
+
+    client.stow(instances_of([key], PatientID="P-MENDED"))
+    eventually("published", lambda: client.imaging_studies(key))
+    eventually("cleared", lambda: not fhir_errors(client, key, "not-published"))
+
+
+def test_a_study_that_is_published_once_more_stays_as_it_is(client, study):
+    (before,) = eventually("published", lambda: client.imaging_studies(study[0]))
+    in_main = ("--study", study[0].study_instance_uid, "--space", "main")
+    assert told(client, "publish", *in_main, trouble=False) == [{"space": "main", "studies": 1, "without_revision": 0}]
+
+    def is_done() -> bool:
+        (report,) = told(client, "status")
+        (queue,) = [each["figures"] for each in report["queues"] if each["name"] == "publish_study"]
+        return not queue["waiting"] + queue["under_way"]
+
+    eventually("compared", is_done)
+    assert client.imaging_studies(study[0]) == [before]
+
+
 def test_without_a_state_dir_the_deployed_stacks_are_asked(client, study):
     aws = {name: value for name, value in operator_environment(client).items() if name.startswith("AWS_")}
     command = [IMAGING, "revisions", study[0].study_instance_uid, "--space", "main"]

@@ -15,6 +15,8 @@ NAMES_NO_RESOURCE = {
 }
 """Actions that IAM grants on all resources or not at all."""
 
+ALL_ROWS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}
+
 
 def test_no_policy_has_a_wildcard_of_actions(full, existing):
     for deployment in (full, existing):
@@ -54,3 +56,17 @@ def test_every_acknowledged_finding_has_a_reason_in_a_sentence(full, existing, d
     for reason in reasons:
         assert len(reason.split()) >= 6, reason
         assert reason.endswith("."), reason
+
+
+def test_publishing_writes_its_own_rows_and_the_marks_of_revisions_alone(full):
+    granted = {
+        (action.removeprefix("dynamodb:"), partition)
+        for name, statement in full.statements()
+        if name.startswith("ImagingFhir/")
+        for action in as_list(statement["Action"])
+        if action.startswith("dynamodb:")
+        for partition in statement.get("Condition", ALL_ROWS)["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    }
+
+    own = {(action, key) for action in ("PutItem", "UpdateItem", "DeleteItem") for key in ("FHIR#*", "FHIR-ID#*")}
+    assert granted == {("GetItem", "*"), ("UpdateItem", "STUDY#*"), *own}

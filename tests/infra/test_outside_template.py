@@ -103,6 +103,7 @@ def test_a_healthlake_store_of_ours_is_written_by_its_publisher_alone(full):
     assert "datastore/fhir/" in flat(publish[1]["Resource"])
     variables = full.process("publish_study")["Environment"]["Variables"]
     assert variables["FHIR_AUTHORIZATION"] == "sigv4"
+    assert json.loads(variables["FHIR_POLICY"]) == {"writes": "put-by-id"}
     assert flat(variables["FHIR_BASE_URL"]).startswith("https://healthlake.us-east-1.")
 
 
@@ -115,6 +116,46 @@ def test_a_bearer_token_is_read_by_the_publisher_alone(existing):
 
     assert "PublishStudy" in name
     assert statement["Resource"] == "arn:aws:secretsmanager:us-east-1:123456789012:secret:fhir-AbCdEf"
+
+
+def test_the_publisher_knows_when_its_queue_gives_up(existing):
+    tries = existing.process("publish_study")["Environment"]["Variables"]["PUBLISH_TRIES"]
+
+    [queue] = [
+        queue for queue in of_stack("ImagingFhir", existing.properties("AWS::SQS::Queue")) if "RedrivePolicy" in queue
+    ]
+    assert int(tries) == queue["RedrivePolicy"]["maxReceiveCount"]
+
+
+def test_a_key_is_read_by_the_publisher_alone_and_it_knows_what_to_say_with_it(synthesise):
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf"
+    smart = {"client_id": "imaging", "key_secret_arn": arn}
+    fhir = {
+        "base_url": "https://fhir.example.org/r4",
+        "authorization": "smart",
+        "smart": smart,
+        "patient": "create-only",
+    }
+
+    made = synthesise("smart", {"fhir": fhir, "dimse": {"enabled": False}})
+
+    [(name, statement)] = [
+        (name, statement)
+        for name, statement in made.statements()
+        if "secretsmanager:GetSecretValue" in as_list(statement["Action"])
+    ]
+    assert "PublishStudy" in name
+    assert statement["Resource"] == arn
+    variables = made.process("publish_study")["Environment"]["Variables"]
+    assert {key: value for key, value in variables.items() if key.startswith("FHIR_")} == {
+        "FHIR_AUTHORIZATION": "smart",
+        "FHIR_BASE_URL": "https://fhir.example.org/r4",
+        "FHIR_POLICY": '{"patient": "create-only"}',
+        "FHIR_SMART_CLIENT_ID": "imaging",
+        "FHIR_SMART_KEY_SECRET_ARN": arn,
+        "FHIR_SMART_SCOPE": "system/*.cruds",
+        "FHIR_SMART_TOKEN_URL": "",
+    }
 
 
 def test_nothing_is_published_where_no_fhir_server_is_configured(full, synthesise):

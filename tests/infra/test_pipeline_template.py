@@ -100,7 +100,7 @@ def test_the_study_timer_is_logged_without_its_data_and_traced(full):
     assert timer["TracingConfiguration"] == {"Enabled": True}
 
 
-def test_the_stream_wakes_the_announcer_for_marked_rows_and_never_for_the_feed_that_it_writes(full):
+def test_the_stream_wakes_the_announcer_for_marked_rows_and_never_for_the_feed_or_what_became_of_publishing(full):
     [mapping] = [
         mapping
         for mapping in full.properties("AWS::Lambda::EventSourceMapping").values()

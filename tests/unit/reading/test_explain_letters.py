@@ -12,6 +12,7 @@ from imaging.model.completion import CompletionReason
 from imaging.model.delivery import Delivery, Outcome
 from imaging.model.events import RevisionCounts
 from imaging.model.identifiers import InstanceKey
+from imaging.model.publication import ErrorKind, FhirError
 from imaging.model.queues import Queue, QueueKind
 from imaging.model.study import Study, StudyState
 from imaging.ports.manifest import CommittedRevision, PendingKind
@@ -37,7 +38,11 @@ class Manifest:
 
     def __init__(self) -> None:
         self.instances, self.studies, self.revisions, self.marks = {}, {}, {}, {}
+        self.fhir_errors: list[FhirError] = []
         self.untold = 0
+
+    def read_errors_of(self, study):
+        return self.fhir_errors
 
     def read_instance(self, key):
         return self.instances.get(key)
@@ -70,7 +75,7 @@ class World:
         explain = ExplainLetters(
             self,
             ExplainArrival(self.objects, self.manifest, {BUCKET: "main"}),
-            ExplainStudy(self.manifest, self.manifest),
+            ExplainStudy(self.manifest, self.manifest, self.manifest),
             ExplainDelivery(self.ledger),
         )
         (explained,) = explain(Queue("to-pacs", kind, "", ""), 10)
@@ -216,6 +221,17 @@ class TestStudies:
         assert self.publish(world).cause is Cause.REFUSED
         unsent = self.publish(world, attributes={"ERROR_CODE": "SDK_CLIENT_ERROR"})
         assert (unsent.cause, "EventBridge" in unsent.why) == (Cause.NOT_DONE, True)
+
+    def test_a_revision_that_failed_last_is_explained_in_the_words_of_its_entry(self, world):
+        counts = RevisionCounts(1, 1, 1, 0, 0)
+        world.manifest.revisions[KEY.study, 2] = CommittedRevision(KEY.study, 2, START, "claim", counts)
+        left_out = FhirError(KEY.study, 2, ErrorKind.INVALID_TAG, "StudyDate is no date.", 1, START)
+        world.manifest.fhir_errors = [left_out]
+        assert self.publish(world).cause is Cause.DONE_SINCE
+        failed = replace(left_out, kind=ErrorKind.RETRIES_EXHAUSTED, message="The server did not answer.")
+        world.manifest.fhir_errors = [left_out, failed]
+        explained = self.publish(world)
+        assert (explained.cause, explained.why) == (Cause.REFUSED, "The server did not answer.")
 
     def test_records_of_the_stream_are_told_or_not_by_their_marks(self, world):
         position = {"batchSize": 3, "approximateArrivalOfLastRecord": "2026-11-21T12:00:00Z"}

@@ -11,6 +11,7 @@ from imaging.model.completion import CompletionReason, Completions
 from imaging.model.events import RevisionCounts
 from imaging.model.feed import FeedHead, SpaceTotals
 from imaging.model.identifiers import StudyKey
+from imaging.model.publication import ErrorKind, FhirError
 from imaging.model.queues import Queue, QueueKind
 from imaging.model.reconciliation import Pass, Phase, Reconciled
 from imaging.model.study import Study, StudyState
@@ -44,6 +45,7 @@ class Deployment:
         self.refused: list[tuple[str, StudyKey]] = []
         self.passes: dict[str, Pass] = {}
         self.letters: list[DeadLetter] = []
+        self.fhir: list[FhirError] = []
         self.objects = InMemoryObjects(("main", "research"))
 
     def head(self, space):
@@ -74,10 +76,16 @@ class Deployment:
     def peek(self, queue, at_most):
         return self.letters[:at_most]
 
+    def read_errors(self, space, kind, *, after, limit):
+        return [each for each in self.fhir if (each.study.space, each.kind) == (space, kind)][:limit], ""
+
+    def count_errors(self, space, kind):
+        return sum((each.study.space, each.kind) == (space, kind) for each in self.fhir)
+
     def status(self) -> Status:
         spaces, passes = ["main", "research"], SimpleNamespace(read=self.passes.get)
         return ReadStatus(
-            *(spaces, self, self, self, self, passes, self),
+            *(spaces, self, self, self, self, passes, self, self),
             queues=[INDEX, TO_PACS],
             completions=Completions(QUIET),
             clock=lambda: NOW,
@@ -86,7 +94,7 @@ class Deployment:
     def errors(self):
         quarantine = ReadQuarantine(self.objects, self.objects)
         read = ReadErrors(
-            *(["main", "research"], self, self, self, quarantine, self),
+            *(["main", "research"], self, self, self, quarantine, self, self),
             queues=[INDEX, TO_PACS],
             clock=lambda: NOW,
         )
@@ -101,6 +109,10 @@ def deployment() -> Deployment:
 def open_study(last_change_ago: timedelta) -> Study:
     moment = NOW - last_change_ago
     return Study(STUDY, StudyState.OPEN, 3, moment, moment, 0, None, 1, 3, ("CT",), {})
+
+
+def fhir_error(kind: ErrorKind, ago: timedelta = timedelta(0), study: StudyKey = STUDY) -> FhirError:
+    return FhirError(study, 3, kind, "It is refused; mend it.", 2, NOW - ago)
 
 
 def unpublished(ago: timedelta) -> CommittedRevision:
@@ -161,6 +173,10 @@ def unpublished_long(deployment):
     deployment.unpublished = [unpublished(timedelta(hours=2))]
 
 
+def not_in_fhir(deployment):
+    deployment.fhir = [fhir_error(kind) for kind in (ErrorKind.INVALID_TAG, ErrorKind.RETRYING, ErrorKind.FHIR_REFUSED)]
+
+
 def unreconciled(deployment):
     found = Reconciled(failed=2)
     deployment.passes["main"] = Pass("main", "token", START, Phase.DONE, ended_at=START, found=found)
@@ -175,6 +191,7 @@ def unreconciled(deployment):
         (stuck, "1 study should have had a revision 15 minutes ago"),
         (untold, "log of sweep"),
         (unpublished_long, "imaging errors"),
+        (not_in_fhir, "1 study could not be written to FHIR: `imaging errors --kind fhir-refused`"),
         (unreconciled, "reconcile of main could not bring up 2"),
     ],
 )
@@ -218,3 +235,29 @@ def test_errors_list_studies_that_a_target_refuses_and_revisions_long_out_of_fhi
     found = deployment.errors()
     assert found.refused == (Refused("to-pacs", "main", "1.2.3", 2), Refused("to-pacs", "main", "1.2.4", 1))
     assert [(each.study, each.revision) for each in found.unpublished] == [("1.2.3", 1)]
+
+
+def test_status_counts_what_is_not_in_fhir_by_kind(deployment):
+    in_research = StudyKey("research", "1.2.4")
+    deployment.fhir = [fhir_error(ErrorKind.RETRYING), fhir_error(ErrorKind.RETRYING, study=in_research)]
+    status = deployment.status()
+    assert status.fhir_errors == {"retrying": 2}
+    assert status.trouble == ()
+
+
+def test_errors_have_what_is_not_in_fhir_by_kind_newest_first(deployment):
+    ages = [timedelta(hours=hours) for hours in (1, 2, 3)]
+    deployment.fhir = [fhir_error(ErrorKind.INVALID_TAG, ago) for ago in ages]
+    deployment.fhir.append(fhir_error(ErrorKind.INVALID_TAG, study=StudyKey("research", "1.2.4")))
+    found = deployment.errors()
+    (left,) = found.fhir
+    assert (left.kind, left.studies) == (ErrorKind.INVALID_TAG, 4)
+    assert [(each.space, NOW - each.time) for each in left.newest] == [
+        ("research", timedelta(0)),
+        ("main", ages[0]),
+        ("main", ages[1]),
+    ]
+    assert not found.needs_human
+
+    deployment.fhir.append(fhir_error(ErrorKind.NOT_PUBLISHED))
+    assert deployment.errors().needs_human

@@ -21,18 +21,22 @@ from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
 from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
 from imaging.aws.dynamodb_fence import DynamoDbStudyFence
+from imaging.aws.dynamodb_fhir_errors import DynamoDbFhirErrors
 from imaging.aws.dynamodb_index import DynamoDbInstanceIndex
 from imaging.aws.dynamodb_ledger import DynamoDbLedger
 from imaging.aws.dynamodb_marks import DynamoDbMarks
 from imaging.aws.dynamodb_passes import DynamoDbReconcilePasses
 from imaging.aws.dynamodb_pending import DynamoDbPendingWork
+from imaging.aws.dynamodb_publications import DynamoDbPublications
 from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
 from imaging.aws.dynamodb_survey import DynamoDbManifestSurvey
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.event_bus import EventBridgeBus
 from imaging.aws.finalizer_queue import SqsFinalizerQueue
+from imaging.aws.known_resources import DynamoDbKnownResources
 from imaging.aws.manifest_stream import read_stream_record
+from imaging.aws.publish_queue import SqsPublishQueue
 from imaging.aws.queue_gauge import SqsGauge
 from imaging.aws.queue_subscriber import QueueSubscriber
 from imaging.aws.s3_objects import S3Objects
@@ -69,6 +73,7 @@ from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.index_instance import IndexInstance
 from imaging.pipeline.large_deletion import LargeDeletions
 from imaging.pipeline.orphans import Orphans
+from imaging.pipeline.publish_again import PublishAgain
 from imaging.pipeline.reconcile import Reconcile
 from imaging.pipeline.reconcile_study import ReconcileStudy
 from imaging.pipeline.redrive_letters import RedriveLetters
@@ -96,6 +101,7 @@ from imaging.reading.read_ahead import ReadAhead
 from imaging.reading.read_deliveries import ReadDeliveries
 from imaging.reading.read_errors import ReadErrors
 from imaging.reading.read_feed import ReadFeed
+from imaging.reading.read_fhir_errors import ReadFhirErrors
 from imaging.reading.read_history import ReadHistory
 from imaging.reading.read_spaces import ReadSpaces
 from imaging.reading.read_status import ReadStatus
@@ -124,10 +130,19 @@ STORE_TIME_LIMIT = timedelta(seconds=22)  # of the 28 that the function has
 
 @dataclass(frozen=True)
 class Publishing:
-    """Stage 5, and how a message is put off after so many tries."""
+    """Stage 5, and its queue.
+
+    Attributes
+    ----------
+    put_off
+        Of a message, so often tried, for at least so many seconds.
+    tries
+        After so many the queue gives a message up (`PUBLISH_TRIES`).
+    """
 
     publish: "PublishStudy"
-    put_off: Callable[[str, int], None]
+    put_off: Callable[[str, int, float], None]
+    tries: int
 
 
 @dataclass(frozen=True)
@@ -298,18 +313,26 @@ def announce_change(environment: Environment) -> Announcing:
 def publish_study(environment: Environment) -> "Publishing":
     """Stage 5."""
     from imaging.aws.fhir_server import fhir_server  # noqa: PLC0415 - slow to import, and no other process needs it
+    from imaging.fhir.policy import policy_of  # noqa: PLC0415
     from imaging.pipeline.publish_study import PublishStudy  # noqa: PLC0415
 
     settings = Settings(environment)
+    table, objects = _table(settings), S3Objects(settings.spaces)
     publish = PublishStudy(
-        DynamoDbStudyFence(_table(settings)),
+        DynamoDbStudyFence(table),
         _pending(settings),
-        RevisionArchive(S3Objects(settings.spaces)),
+        RevisionArchive(objects),
         fhir_server(settings),
+        DynamoDbPublications(table),
+        DynamoDbKnownResources(table),
+        objects,
         links=_links(settings),
         spaces=settings.spaces,
+        policy=policy_of(settings.get("FHIR_POLICY", "")),
+        clock=now,
+        new_token=lambda: uuid4().hex,
     )
-    return Publishing(publish, WorkQueue(settings["PUBLISH_QUEUE_URL"]).put_off)
+    return Publishing(publish, WorkQueue(settings["PUBLISH_QUEUE_URL"]).put_off, int(settings["PUBLISH_TRIES"]))
 
 
 def search_retrieve(environment: Environment) -> ReadResources:
@@ -348,6 +371,7 @@ def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
         feed=ReadFeed(source, catalogue, objects),
         all_spaces=ReadSpaces(settings.spaces, source, _pending(settings)),
         deliveries=ReadDeliveries(DynamoDbLedger(_table(settings)), catalogue),
+        fhir_errors=ReadFhirErrors(DynamoDbFhirErrors(_table(settings))),
         max_body_bytes=max_body_bytes,
     )
 
@@ -445,6 +469,7 @@ def status(environment: Environment) -> ReadStatus:
         DynamoDbLedger(table),
         DynamoDbReconcilePasses(table),
         DynamoDbTagRegisters(table),
+        DynamoDbFhirErrors(table),
         queues=_queues(settings),
         completions=Completions(settings.quiet, settings.spaces),
         clock=now,
@@ -462,6 +487,7 @@ def errors(environment: Environment) -> ReadErrors:
         DynamoDbMarks(_table(settings)),
         ReadQuarantine(objects, objects),
         DynamoDbLedger(_table(settings)),
+        DynamoDbFhirErrors(_table(settings)),
         queues=_queues(settings),
         clock=now,
     )
@@ -474,8 +500,29 @@ def explain(environment: Environment) -> ExplainLetters:
     return ExplainLetters(
         SqsDeadLetters(),
         ExplainArrival(S3Objects(settings.spaces), _index(settings), _space_of_bucket(settings)),
-        ExplainStudy(DynamoDbStudyFence(table), DynamoDbMarks(table)),
+        ExplainStudy(DynamoDbStudyFence(table), DynamoDbMarks(table), DynamoDbFhirErrors(table)),
         ExplainDelivery(DynamoDbLedger(table)),
+    )
+
+
+def publish_again(environment: Environment) -> PublishAgain:
+    """Publishing of what was published or failed, once more, for the operators' command.
+
+    Raises
+    ------
+    Rejected
+        `NO_SUCH_RESOURCE` if the deployment publishes nowhere.
+    """
+    settings = Settings(environment)
+    urls = [queue.queue_url for queue in _queues(settings) if queue.kind is QueueKind.PUBLISH_STUDY]
+    if not urls:
+        raise Rejected(
+            RejectReason.NO_SUCH_RESOURCE,
+            "This deployment publishes to no FHIR server; name one in imaging.fhir of cdk.json and deploy.",
+        )
+    table = _table(settings)
+    return PublishAgain(
+        DynamoDbStudyFence(table), S3Objects(settings.spaces), DynamoDbFhirErrors(table), SqsPublishQueue(urls[0])
     )
 
 

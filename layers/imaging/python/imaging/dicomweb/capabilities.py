@@ -109,6 +109,7 @@ RESOURCES = (
     Resource("series", [_search("SearchForSeries")]),
     Resource("instances", [_search("SearchForInstances")]),
     Resource("wado", [_get("RetrieveByURI", Offer(DICOM), Offer(JPEG), Offer(PNG), Offer(GIF))]),
+    Resource("fhir-errors", [_get("RetrieveFhirErrors", Offer(JSON), parameters=("kind", "limit", "after"))]),
 )
 
 

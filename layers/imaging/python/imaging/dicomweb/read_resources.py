@@ -9,6 +9,7 @@ from imaging.dicomweb.body_response import whole_if_small
 from imaging.dicomweb.capabilities import WADL, capabilities_description
 from imaging.dicomweb.deliveries_resource import DeliveriesResource
 from imaging.dicomweb.feed_resource import FeedResource
+from imaging.dicomweb.fhir_errors_resource import FhirErrorsResource
 from imaging.dicomweb.history_resource import HistoryResource
 from imaging.dicomweb.media_types import choose
 from imaging.dicomweb.message import MAX_BODY_BYTES, Request, Response, error_response
@@ -25,6 +26,7 @@ from imaging.reading.encode_instances import EncodeInstances
 from imaging.reading.query_keys import Level
 from imaging.reading.read_deliveries import ReadDeliveries
 from imaging.reading.read_feed import ReadFeed
+from imaging.reading.read_fhir_errors import ReadFhirErrors
 from imaging.reading.read_history import ReadHistory
 from imaging.reading.read_spaces import ReadSpaces
 from imaging.reading.render_image import RenderImage
@@ -64,6 +66,7 @@ class ReadResources:
         feed: ReadFeed,
         all_spaces: ReadSpaces,
         deliveries: ReadDeliveries,
+        fhir_errors: ReadFhirErrors,
         max_body_bytes: int | None = MAX_BODY_BYTES,
     ) -> None:
         self._spaces = spaces
@@ -85,6 +88,7 @@ class ReadResources:
             f"{STUDY}/deliveries": DeliveriesResource(deliveries, links, max_body_bytes),
             "changefeed": changes.page,
             "changefeed/latest": changes.latest,
+            "fhir-errors": FhirErrorsResource(fhir_errors, links, max_body_bytes),
             "wado": lambda request, names: wado_uri(request, names["space"]),
             **{f"{STUDY}{path}": answer for path, answer in [*current.routes().items(), *of_history.routes().items()]},
         }
@@ -110,7 +114,7 @@ class ReadResources:
         raise Rejected(
             RejectReason.NO_SUCH_RESOURCE,
             "There is no such resource; below a space are studies, series and instances, as PS3.18 names them, "
-            "and its changefeed.",
+            "its changefeed and its fhir-errors.",
         )
 
     def _capabilities(self, request: Request) -> Response:

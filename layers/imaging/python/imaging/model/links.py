@@ -25,6 +25,10 @@ class Links:
         """The change feed of a space."""
         return f"{self.space(space)}/changefeed"
 
+    def fhir_errors(self, space: str) -> str:
+        """What of a space could not be written to FHIR."""
+        return f"{self.space(space)}/fhir-errors"
+
     def study(self, study: StudyKey) -> str:
         """The study's RetrieveURL."""
         return f"{self.space(study.space)}/studies/{study.study_instance_uid}"

@@ -5,19 +5,22 @@ from datetime import datetime
 from typing import Any
 
 from imaging.model.identifiers import StudyKey
+from imaging.model.publication import ErrorKind
 from imaging.model.queues import QueueKind, last_record_of
 from imaging.model.study import StudyState
 from imaging.ports.manifest import PendingKind, StudyFence
 from imaging.ports.marks import Marks, untold_before
+from imaging.ports.publication import FhirErrors
 from imaging.reading.explanation import LOOK_INTO_LOG, REDRIVE_AWAY, Cause, Explanation, not_ours
 
 
 class ExplainStudy:
-    """Looks at the study's row, at its revisions and at their marks as they are now."""
+    """Looks at the study's row, at its revisions, their marks and what FHIR says of them as they are now."""
 
-    def __init__(self, fence: StudyFence, marks: Marks) -> None:
+    def __init__(self, fence: StudyFence, marks: Marks, fhir_errors: FhirErrors) -> None:
         self._fence = fence
         self._marks = marks
+        self._fhir_errors = fhir_errors
 
     def finalize(self, body: Mapping[str, Any]) -> Explanation:
         """A timer's message."""
@@ -56,14 +59,15 @@ class ExplainStudy:
                 "The manifest has no such revision: its rows were lost.",
                 f"Run imaging reconcile --space {study.space}, then redrive.",
             )
-        if self._marks.mark_of_revision(study, number) is not PendingKind.PUBLISH:
+        failures = [each for each in self._fhir_errors.read_errors_of(study) if each.kind is not ErrorKind.INVALID_TAG]
+        if not failures and self._marks.mark_of_revision(study, number) is not PendingKind.PUBLISH:
             why = "The revision, or a later one in its place, has been dealt with since."
             return Explanation(QueueKind.PUBLISH_STUDY, about, Cause.DONE_SINCE, why, REDRIVE_AWAY)
         return Explanation(
             QueueKind.PUBLISH_STUDY,
             about,
             Cause.REFUSED,
-            "The FHIR server did not answer for long, or refuses the study.",
+            failures[0].message if failures else "The FHIR server did not answer for long, or refuses the study.",
             "The log of publish_study has the study's UID with why; mend the server or what it refuses, then redrive.",
         )
 

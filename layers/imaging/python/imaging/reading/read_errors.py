@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from imaging.model.publication import ErrorKind
 from imaging.model.queues import Queue, QueueKind, refusal_of
 from imaging.ports.marks import Marks
+from imaging.ports.publication import FhirErrors
 from imaging.ports.queues import DeadLetter, DeadLetters, QueueGauge
 from imaging.ports.refused import RefusedDeliveries
 from imaging.reading.quarantine import Quarantined, ReadQuarantine
@@ -59,6 +61,27 @@ class Unpublished:
 
 
 @dataclass(frozen=True)
+class FhirErrorLeft:
+    """A study that could not be written to FHIR, or not whole."""
+
+    space: str
+    study: str
+    revision: int
+    message: str
+    attempts: int
+    time: datetime
+
+
+@dataclass(frozen=True)
+class FhirErrorsLeft:
+    """The entries of one kind: how many there are, and the newest of each space."""
+
+    kind: ErrorKind
+    studies: int
+    newest: tuple[FhirErrorLeft, ...]
+
+
+@dataclass(frozen=True)
 class Errors:
     """All of it; empty where nothing is wrong."""
 
@@ -66,11 +89,13 @@ class Errors:
     quarantine: tuple[Quarantined, ...]
     refused: tuple[Refused, ...]
     unpublished: tuple[Unpublished, ...]
+    fhir: tuple[FhirErrorsLeft, ...]
 
     @property
     def needs_human(self) -> bool:
         """Whether there is anything to mend."""
-        return bool(self.dead_letters or self.quarantine or self.refused or self.unpublished)
+        in_fhir = any(left.kind.needs_human for left in self.fhir)
+        return bool(self.dead_letters or self.quarantine or self.refused or self.unpublished or in_fhir)
 
 
 class ReadErrors:
@@ -84,6 +109,7 @@ class ReadErrors:
         marks: Marks,
         quarantine: ReadQuarantine,
         refused: RefusedDeliveries,
+        fhir_errors: FhirErrors,
         *,
         queues: Sequence[Queue],
         clock: Callable[[], datetime],
@@ -94,6 +120,7 @@ class ReadErrors:
         self._marks = marks
         self._quarantine = quarantine
         self._refused = refused
+        self._fhir_errors = fhir_errors
         self._queues = queues
         self._clock = clock
 
@@ -103,7 +130,7 @@ class ReadErrors:
         Parameters
         ----------
         at_most
-            How many letters of a queue, and how many objects of a quarantine, to look at.
+            How many letters of a queue, objects of a quarantine and entries of a kind in a space to look at.
         progress
             Told what is looked at next.
         """
@@ -123,7 +150,26 @@ class ReadErrors:
             quarantine=tuple(each for each in quarantine if each.objects),
             refused=self._refused_now(),
             unpublished=self._unpublished(),
+            fhir=tuple(left for kind in ErrorKind if (left := self.of_kind(kind, at_most)).studies),
         )
+
+    def of_kind(self, kind: ErrorKind, at_most: int) -> FhirErrorsLeft:
+        """What could not be written to FHIR, of one kind; newest first, at most so many of a space."""
+        found = [
+            FhirErrorLeft(
+                each.study.space,
+                each.study.study_instance_uid,
+                each.revision,
+                each.message,
+                each.attempts,
+                each.time,
+            )
+            for space in self._spaces
+            for each in self._fhir_errors.read_errors(space, kind, after="", limit=at_most)[0]
+        ]
+        count = sum(self._fhir_errors.count_errors(space, kind) for space in self._spaces)
+        newest = sorted(found, key=lambda each: each.time, reverse=True)
+        return FhirErrorsLeft(kind, max(count, len(newest)), tuple(newest))
 
     def _refused_now(self) -> tuple[Refused, ...]:
         counts = Counter(islice(self._refused.read_refused(self._clock()), _REFUSED_LOOKED_AT))

@@ -8,11 +8,13 @@ from itertools import islice
 
 from imaging.model.completion import Completions
 from imaging.model.feed import SpaceTotals
+from imaging.model.publication import ErrorKind
 from imaging.model.queues import Queue, QueueKind
 from imaging.model.study import Study
 from imaging.ports.feed import FeedSource
 from imaging.ports.manifest import PendingKind
 from imaging.ports.marks import Marks, Tally
+from imaging.ports.publication import FhirErrors
 from imaging.ports.query_tags import TagRegisters
 from imaging.ports.queues import QueueGauge
 from imaging.ports.reconciliation import ReconcilePasses
@@ -38,6 +40,7 @@ class ReadStatus:
         refused: RefusedDeliveries,
         passes: ReconcilePasses,
         registers: TagRegisters,
+        fhir_errors: FhirErrors,
         *,
         queues: Sequence[Queue],
         completions: Completions,
@@ -50,6 +53,7 @@ class ReadStatus:
         self._refused = refused
         self._passes = passes
         self._registers = registers
+        self._fhir_errors = fhir_errors
         self._queues = queues
         self._completions = completions
         self._clock = clock
@@ -61,11 +65,13 @@ class ReadStatus:
             spaces = pool.map(lambda space: self._counts(space, now), self._spaces)
             registers = pool.map(self._registers.read_register, self._spaces)
             passes = pool.map(self._passes.read, self._spaces)
+            of_kinds = pool.map(self._not_in_fhir, ErrorKind)
             refused = Counter(binding for binding, _ in islice(self._refused.read_refused(now), _REFUSED_LOOKED_AT))
             figures = pool.submit(self._gauge.figures, self._queues)
             waiting = self._waiting(now)
             queues = tuple(QueueState(queue.name, queue.kind, figures.result()[queue.name]) for queue in self._queues)
         reconciled = tuple(PassState.of(each) for each in passes if each)
+        fhir_errors = {kind.value: count for kind, count in zip(ErrorKind, of_kinds, strict=True) if count}
         return Status(
             spaces=tuple(spaces),
             waiting=waiting,
@@ -79,9 +85,10 @@ class ReadStatus:
             ),
             queues=queues,
             refused_deliveries=dict(refused),
+            fhir_errors=fhir_errors,
             reconciled=reconciled,
             query_tags=tuple(TagProgress.of(register) for register in registers if register.version),
-            trouble=tuple(trouble(waiting, queues, refused, reconciled)),
+            trouble=tuple(trouble(waiting, queues, refused, reconciled, fhir_errors)),
         )
 
     def _counts(self, space: str, now: datetime) -> SpaceCounts:
@@ -96,6 +103,9 @@ class ReadStatus:
             changes=head.last if head else 0,
             changes_last_hour=head.last - self._feed.last_before(space, now - _ARRIVALS, head) if head else 0,
         )
+
+    def _not_in_fhir(self, kind: ErrorKind) -> int:
+        return sum(self._fhir_errors.count_errors(space, kind) for space in self._spaces)
 
     def _waiting(self, now: datetime) -> Waiting:
         kinds = (PendingKind.FINALIZE, PendingKind.ANNOUNCE_CHANGE, PendingKind.ANNOUNCE_FEED)

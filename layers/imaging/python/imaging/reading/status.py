@@ -106,6 +106,8 @@ class Status:
     refused_deliveries
         How many deliveries the target of a binding refuses, by the binding's
         name; of the first 10,000 of all.
+    fhir_errors
+        How many studies there is an entry of, by `imaging.model.publication.ErrorKind`.
     reconciled, query_tags
         Of the spaces that have any.
     trouble
@@ -117,6 +119,7 @@ class Status:
     oldest_unindexed_seconds: int | None
     queues: tuple[QueueState, ...]
     refused_deliveries: Mapping[str, int]
+    fhir_errors: Mapping[str, int]
     reconciled: tuple[PassState, ...]
     query_tags: tuple[TagProgress, ...]
     trouble: tuple[str, ...]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from imaging.model.publication import ErrorKind
 from imaging.model.queues import QueueKind
 from imaging.reading.status import PassState, QueueState, Waiting
 
@@ -14,7 +15,11 @@ TOO_OLD = timedelta(minutes=30)
 
 
 def trouble(
-    waiting: Waiting, queues: Sequence[QueueState], refused: Mapping[str, int], reconciled: Sequence[PassState]
+    waiting: Waiting,
+    queues: Sequence[QueueState],
+    refused: Mapping[str, int],
+    reconciled: Sequence[PassState],
+    fhir_errors: Mapping[str, int],
 ) -> Iterator[str]:
     """A sentence for each, with what to do; none when all is well."""
     for queue in queues:
@@ -26,6 +31,10 @@ def trouble(
     for binding, count in refused.items():
         deliveries = "delivery" if count == 1 else "deliveries"
         yield f"The target of {binding} refuses {count:,} {deliveries}: `imaging errors` lists the studies."
+    for kind, count in fhir_errors.items():
+        if ErrorKind(kind).needs_human:
+            studies = "study" if count == 1 else "studies"
+            yield f"{count:,} {studies} could not be written to FHIR: `imaging errors --kind {kind}` says why."
     for each in reconciled:
         if each.ended and each.failed:
             yield f"The last reconcile of {each.space} could not bring up {each.failed}: see the log of reconcile."
