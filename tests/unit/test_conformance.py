@@ -9,6 +9,7 @@ from imaging import model
 from imaging.dicomweb.status import failure_reason, http_status
 from imaging.dimse.status import STATUS_OF_REASON
 from imaging.errors import RejectReason
+from imaging.fhir import endpoint, imaging_study
 from imaging.reading.query_keys import MATCH_KEYS
 from infra.local.embedded_aws.inert_resources import INERT_TYPES
 from infra.local.settings import Settings
@@ -75,3 +76,20 @@ def test_names_tests_that_exist(file):
 
 def test_states_a_test_for_each_part_of_the_store_transaction():
     assert all(tests.startswith("tests/") for _, _, tests in rows(CONFORMANCE, "what | as"))
+
+
+FHIR_ROWS = rows(CONFORMANCE, "Element | Source")
+
+
+@pytest.mark.parametrize(("element", "test"), [(row[0], row[3]) for row in FHIR_ROWS])
+def test_names_a_test_for_each_element_of_fhir(element, test):
+    assert list((ROOT / "tests/unit").glob(f"*/{test}.py")), element
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "elements"),
+    [("ImagingStudy", imaging_study.ELEMENTS), ("Endpoint", endpoint.ELEMENTS)],
+)
+def test_states_a_rule_for_each_element_that_the_mapping_gives(resource_type, elements):
+    stated = " ".join(row[0] for row in FHIR_ROWS if row[0].startswith((resource_type, "series.")))
+    assert [element for element in elements if not re.search(rf"\b{element}\b", stated)] == []
