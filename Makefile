@@ -9,7 +9,8 @@ help:
 	@echo "             settings: PORT=8080 DIMSE_PORT=11112 AWS_PORT=4566 STATE_DIR=.local QUIET_SECONDS=5 SAMPLE=yes"
 	@echo "make test    everything the project checks, the running system included"
 	@echo "make check   the quick part of it: style, types, import rules"
-	@echo "make test-long  proofs that take longer: 2 GB through the gateway, a study of 20,000 instances deleted"
+	@echo "make test-long  proofs that take longer: 2 GB through the gateway, a study of 20,000 instances deleted,"
+	@echo "                and every property with examples that no run has seen"
 	@echo "make bench   rates beside bare S3 and DynamoDB calls; OPTIONS=--help tells more"
 	@echo
 	@echo "The first of them makes .venv; PYTHON=python3.12 chooses the Python it is made from."
@@ -19,11 +20,12 @@ run:
 	@exec .venv/bin/python -m infra.local
 
 test: check
-	@.venv/bin/python -m pytest -n 2 --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 3 --no-loadscope-reorder
 
 test-long:
 	@$(PYTHON) infra/environment.py infra local test
-	@.venv/bin/python -m pytest tests/long --timeout=3600
+	@.venv/bin/python -m pytest tests/unit -m hypothesis --hypothesis-profile=random --timeout=3600
+	@.venv/bin/python -m pytest tests/long --hypothesis-profile=random --timeout=3600
 
 bench:
 	@$(PYTHON) infra/environment.py infra local test

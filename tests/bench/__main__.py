@@ -21,7 +21,7 @@ from tests.bench.synthetic_studies import Sizes, StudyMaker
 from tests.bench.system_under_test import SPACE, SystemUnderTest
 
 CLIENTS = (1, 4)
-QUICK = Sizes(ct_slices=16, frames=16, small_studies=3)
+QUICK = Sizes(ct_slices=10, frames=16, small_studies=2)
 WARMING_UP = Plan(rounds=1, clients=(max(CLIENTS),), to_the_end=True, name="warming up")
 _EPILOG = """\b
 A peer to compare with, Orthanc of Debian (orthanc, orthanc-dicomweb) in an empty folder:

@@ -1,6 +1,6 @@
 """Lives of studies, struck act by act."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -21,6 +21,8 @@ class Struck:
         How many acts were, by all that was planned for them.
     strikes
         What was struck.
+    struck_acts
+        The places, from 0, of the last life's acts that were.
     """
 
     def __init__(self, **deviations: Any) -> None:
@@ -28,25 +30,38 @@ class Struck:
         self.deployment = Deployment(self.faults, **deviations)
         self.times = 0
         self.strikes: list[Call] = []
+        self.struck_acts: list[int] = []
 
-    def at_every_place(self, plan: Plan) -> None:
-        """Strike every act of a study as planned for place 1, of the next for place 2, until none has such a place."""
-        for place in count(1):
-            before = self.times
-            self.life(lambda act: plan(act, place))  # noqa: B023
-            if self.times == before:
+    def at_every_place(self, plan: Plan, places: Iterable[int] | None = None) -> None:
+        """Strike every act of a study as planned for place 1, of the next for place 2, until none has such a place.
+
+        A life ends with the act that follows the last one of so many places: what comes later shows nothing new.
+
+        Parameters
+        ----------
+        places
+            Without end; those to strike if not all from 1 on.
+        """
+        acts = None
+        for place in places or count(1):
+            self.life(lambda act: plan(act, place), acts)  # noqa: B023
+            if not self.struck_acts:
                 return
+            acts = self.struck_acts[-1] + 2
 
     def life(self, plan: Callable[[str], Sequence[Strike]], acts: int | None = None) -> dict[str, list[Call]]:
         """Strike each act of a study as planned for its name; the calls of each since its last strike."""
         life, calls = LifeOfAStudy(self.deployment), {}
-        for act in islice(life.acts(), acts):
+        self.struck_acts = []
+        for place, act in enumerate(islice(life.acts(), acts)):
             strikes = plan(act.__name__)
             self.faults.plan_anew(strikes)
             try:
                 act()
                 calls[act.__name__] = list(self.faults.since_last_strike)
-                self.times += bool(strikes) and self.faults.all_struck
+                if strikes and self.faults.all_struck:
+                    self.times += 1
+                    self.struck_acts.append(place)
                 self.strikes += self.faults.struck
                 life.check()
             except AssertionError as broken:
@@ -82,8 +97,9 @@ class Struck:
             _, first, second = of_act[act].pop()
             return [Strike(Fault.KILLED_BEFORE, first), Strike(Fault.KILLED_BEFORE, second)]
 
-        while any(of_act.values()):
-            self.life(next_of)
+        in_order = [act.__name__ for act in LifeOfAStudy(self.deployment).acts()]
+        while left := [place for place, act in enumerate(in_order) if of_act.get(act)]:
+            self.life(next_of, left[-1] + 2)
 
 
 def any_call(_: Call) -> bool:

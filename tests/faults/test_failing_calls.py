@@ -1,12 +1,17 @@
 """Every call to S3, DynamoDB, EventBridge and Step Functions fails in turn, in the ways that calls of AWS fail."""
 
+from itertools import count
+
 import pytest
 
 from tests.faults.injected_faults import Fault, Strike
 from tests.faults.struck import Struck, any_call, in_parts
 
+SHARES = 2
 
-def test_any_call_may_fail_or_be_throttled_or_its_answer_be_lost(embedded_aws: object) -> None:
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_any_call_may_fail_or_be_throttled_or_its_answer_be_lost(embedded_aws: object, share: int) -> None:
     struck = Struck()
     calls = struck.calls()
     ways = {True: [Fault.LOST_ANSWER], False: [Fault.FAILS, Fault.THROTTLED]}
@@ -15,8 +20,9 @@ def test_any_call_may_fail_or_be_throttled_or_its_answer_be_lost(embedded_aws: o
         is_write = place <= len(calls[act]) and calls[act][place - 1].is_write
         return ways[is_write][place % len(ways[is_write])]
 
-    struck.at_every_place(lambda act, place: [Strike(way(act, place), place, any_call)])
-    assert struck.times >= sum(map(len, calls.values())) - 4  # threads take turns as they like
+    struck.at_every_place(lambda act, place: [Strike(way(act, place), place, any_call)], count(1 + share, SHARES))
+    # Threads take turns as they like.
+    assert struck.times >= sum(len(of_act[share::SHARES]) for of_act in calls.values()) - 2
 
 
 @pytest.mark.parametrize("fault", [Fault.FAILS, Fault.THROTTLED])

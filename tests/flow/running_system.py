@@ -43,6 +43,8 @@ class RunningSystem:
         Where bindings expect a webhook and a DIMSE node; nobody listens unless a test does.
     output
         The file with what it printed at the last start.
+    start_seconds
+        How long that took; 0 before the first.
     recorded_calls
         The file with every AWS call of every process; see `infra.local.embedded_aws.call_recorder`.
     """
@@ -76,6 +78,7 @@ class RunningSystem:
             "FAILURE_SWITCH": "1",  # POST {fhir}/_fail?n=&status= makes the FHIR server fail
             **settings,
         }
+        self.start_seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,14 +90,16 @@ class RunningSystem:
 
     def start(self) -> None:
         """Start it and wait until it is ready; it leads a process group of its own."""
+        began = time.monotonic()
         self.launch()
-        deadline = time.monotonic() + START_SECONDS
+        deadline = began + START_SECONDS
         while (found := self._published()).get("pid") != self._process.pid:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise AssertionError(f"The system did not start:\n{self.output.read_text()}")
             time.sleep(0.05)
         self.endpoints = found
+        self.start_seconds = time.monotonic() - began
 
     def _published(self) -> dict[str, Any]:
         try:

@@ -9,6 +9,7 @@ STUDY = "2.25.1"
 MULTIPART = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
 FAILED_SEQUENCES = {"00081198", "0008119A"}
 PATIENT_NAME = "Never^Logged"
+DAMAGES = ("not DICOM", "cut in the header", "cut in the pixels", "no UIDs", "UID that climbs")
 
 
 def damaged(how: str) -> bytes:
@@ -31,10 +32,16 @@ def damaged(how: str) -> bytes:
     raise AssertionError(how)
 
 
-@pytest.mark.parametrize("how", ["not DICOM", "cut in the header", "cut in the pixels", "no UIDs", "UID that climbs"])
-def test_refuses_a_damaged_instance_alone(client, how):
-    healthy = new_study()
-    answer = client.stow([damaged(how), *instances_of(healthy)])
+@pytest.fixture(scope="module")
+def stored_with_damaged(client):
+    """For each damage a healthy study that came with it, and the answer; all become quiet at the same time."""
+    studies = {how: new_study() for how in DAMAGES}
+    return {how: (healthy, client.stow([damaged(how), *instances_of(healthy)])) for how, healthy in studies.items()}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_refuses_a_damaged_instance_alone(client, stored_with_damaged, how):
+    healthy, answer = stored_with_damaged[how]
     assert answer.status_code == 202
     assert len(answer.json()["00081199"]["Value"]) == 1
     assert FAILED_SEQUENCES & answer.json().keys()
@@ -99,13 +106,12 @@ def test_refuses_a_body_it_cannot_take(client, content_type, body, status):
 
 
 @pytest.mark.parametrize("accept", ["image/jpeg", "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50"])
-def test_says_what_it_offers_when_nothing_is_acceptable(client, accept):
-    keys = new_study()
-    client.stow(instances_of(keys))
-    client.wait_for_revision(keys[0], 1)
+def test_says_what_it_offers_when_nothing_is_acceptable(client, stored_with_damaged, accept):
+    (key,), _ = stored_with_damaged["not DICOM"]
+    client.wait_for_revision(key, 1)
     answer = client.http.get(
-        f"{client.system.dicomweb()}/studies/{keys[0].study_instance_uid}/series/{keys[0].series_instance_uid}"
-        f"/instances/{keys[0].sop_instance_uid}",
+        f"{client.system.dicomweb()}/studies/{key.study_instance_uid}/series/{key.series_instance_uid}"
+        f"/instances/{key.sop_instance_uid}",
         headers={"Accept": accept},
     )
     assert answer.status_code == 406

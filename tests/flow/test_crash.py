@@ -22,13 +22,20 @@ OTHER_END_DIED = (
 )
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("seconds", [0.5, 4.0])
-def test_a_crash_loses_nothing_that_was_acknowledged(own_system, seconds):
-    # Given senders at work through every door
+@pytest.fixture(scope="module")
+def crashing(own_system):
+    """A system that goes on after one crash until the next."""
     system = own_system(QUIET_SECONDS="1")
     system.start()
-    sending = Client(system)
+    yield system
+    assert system.stop() == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+def test_a_crash_loses_nothing_that_was_acknowledged(crashing, seconds):
+    # Given senders at work through every door
+    sending = Client(crashing)
     s3 = sending.aws("s3")
     acknowledged: dict[object, bytes] = {}
     stop = threading.Event()
@@ -62,18 +69,17 @@ def test_a_crash_loses_nothing_that_was_acknowledged(own_system, seconds):
     time.sleep(seconds)
 
     # When everything is killed at once, and started again
-    system.kill()
+    crashing.kill()
     stop.set()
     for sender in senders:
         sender.join(60)
     sending.http.close()
     gc.collect()  # pynetdicom leaves a socket behind when its peer dies
-    system.start()
+    crashing.start()
 
     # Then every acknowledged instance is retrievable, in one history, and in FHIR
-    with Client(system) as client:
+    with Client(crashing) as client:
         check_nothing_was_lost(client, acknowledged)
-    assert system.stop() == 0
 
 
 def check_nothing_was_lost(client, acknowledged):

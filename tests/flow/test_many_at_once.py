@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.flow.client import eventually, instances_of, new_study
 
 STUDIES = 40
-INSTANCES = 10
+INSTANCES = 5
 
 
-def test_forty_studies_of_ten_instances_stored_concurrently(client):
+def test_forty_studies_of_five_instances_stored_concurrently(client):
     studies = [new_study(space="research", instances=INSTANCES) for _ in range(STUDIES)]
 
     def send(keys):

@@ -21,7 +21,7 @@ def ledger(embedded_aws: object) -> DynamoDbLedger:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("kind", "on"), EVERY_BINDING)
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=stories)
 def test_everything_is_delivered_once_on_real_conditional_writes(ledger, kind, on, story):
     world = Deliveries(binding_to(kind, on, name=f"to-{uuid4().hex}"), ledger)
