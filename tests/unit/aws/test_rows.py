@@ -29,9 +29,9 @@ def test_an_instance_comes_back_with_its_pixel_layout(pixel_layout: bytes) -> No
 
 def test_an_instance_comes_back_with_what_cannot_be_read_of_it() -> None:
     year = {"00080020": {"vr": "DA", "Value": ["1921"]}}
-    instance = replace(INSTANCE, unreadable=("00080020", "00080030"), partial_dates=year)
+    instance = replace(INSTANCE, unreadable=("00080020", "00080030"), too_long=("00080030",), partial_dates=year)
     assert instance_of(of_item(to_item(instance_row(instance)))) == instance
-    assert not {"unreadable", "partial_dates"} & to_item(instance_row(INSTANCE)).keys()
+    assert not {"unreadable", "too_long", "partial_dates"} & to_item(instance_row(INSTANCE)).keys()
 
 
 def test_a_row_of_an_earlier_release_has_no_layout() -> None:

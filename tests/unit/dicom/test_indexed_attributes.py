@@ -1,11 +1,18 @@
+import json
+
 from imaging.dicom.attributes import (
     INSTANCE_ATTRIBUTES,
     MAX_INDEXED_CHARACTERS,
     PATIENT_STUDY_ATTRIBUTES,
     SERIES_ATTRIBUTES,
     indexed,
+    instance_level,
+    series_level,
+    study_level,
+    too_long,
     unreadable,
 )
+from tests.unit.fhir.samples import attributes
 
 
 def lo(value):
@@ -36,10 +43,33 @@ def test_what_is_short_is_kept_however_much_stands_before_it():
 
 def test_names_what_is_there_and_cannot_be_given():
     metadata = {
-        "00081030": lo("x" * 5_000),
+        "00081030": lo("x" * 10_000),
         "00100020": lo("PID"),
         "00100030": {"vr": "DA"},
         "00420010": {"vr": "ST", "BulkDataURI": "bulkdata/00420010"},
     }
     present = {int(tag, 16) for tag in metadata} | {0x00080020, 0x00204000}
     assert unreadable(present, indexed(metadata)) == ("00080020", "00081030", "00420010")
+    assert too_long(metadata, indexed(metadata)) == ("00081030", "00420010")
+
+
+def test_keeps_code_sequences_of_many_items():
+    codes = attributes(
+        ProcedureCodeSequence=[
+            attributes(
+                CodeValue=f"{number:05}-4",
+                CodingSchemeDesignator="LN",
+                CodingSchemeVersion="2.77",
+                CodeMeaning="CT Chest and Abdomen and Pelvis WO and W contrast IV",
+            )
+            for number in range(25)
+        ]
+    )
+    assert len(json.dumps(codes)) > 5_000
+    assert indexed(codes) == codes
+
+
+def test_the_offset_from_utc_is_stated_with_every_level():
+    offset = attributes(TimezoneOffsetFromUTC="+0100")
+    for level in (study_level, series_level, instance_level):
+        assert level(indexed(offset)) == offset

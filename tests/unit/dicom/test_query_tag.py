@@ -62,4 +62,4 @@ def test_what_is_indexed_anyway_keeps_its_level() -> None:
 
 
 def test_a_value_too_long_for_a_row_is_left_out() -> None:
-    assert indexed({"00081080": lo("x" * 5_000)}, [OF_STUDY]) == {}
+    assert indexed({"00081080": lo("x" * 10_000)}, [OF_STUDY]) == {}

@@ -118,7 +118,7 @@ def test_names_indexed_values_that_break_their_vr_or_are_too_long_for_a_row():
         + element(0x00080020, "DA", "yesterday")
         + element(0x00080021, "DA", "2026")
         + element(0x00080030, "TM", "")
-        + element(0x00081030, "LO", "x" * 5_000)
+        + element(0x00081030, "LO", "x" * 10_000)
         + element(0x00189073, "FD", b"\1\2")
         + element(0x0020000D, "UI", KEY.study_instance_uid)
         + element(0x0020000E, "UI", KEY.series_instance_uid)
@@ -131,6 +131,7 @@ def test_names_indexed_values_that_break_their_vr_or_are_too_long_for_a_row():
     assert IndexInstance(objects, rows, Clock())([KEY]) == {}
 
     assert rows.rows[KEY].unreadable == ("00080020", "00081030", "00080021", "00200011")
+    assert rows.rows[KEY].too_long == ("00081030",)
     assert rows.rows[KEY].partial_dates == {"00080021": {"vr": "DA", "Value": ["2026"]}}
     assert not rows.rows[KEY].attributes.keys() & set(rows.rows[KEY].unreadable)
 

@@ -1,6 +1,7 @@
 """What a revision says of a study whose instances do not say the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.dicom.attributes import INSTANCE_ATTRIBUTES, PATIENT_STUDY_ATTRIBUTES, SERIES_ATTRIBUTES
+from imaging.dicom.attributes import INSTANCE_ATTRIBUTES, PATIENT_STUDY_ATTRIBUTES, SERIES_ATTRIBUTES, text
 from imaging.model.completion import CompletionReason
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Action, Arrival, DicomJson, Door, Instance
@@ -17,6 +18,7 @@ from imaging.model.revision import Revision
 from imaging.model.revision_document import unzipped, zipped
 from imaging.model.study import Study, StudyState
 from imaging.pipeline.make_revision import revision_of
+from imaging.pipeline.named_patient import PATIENT_ID
 from imaging.settings import QueryTag
 from tests.fakes import START
 from tests.unit.fhir.samples import attributes
@@ -81,8 +83,95 @@ def test_what_belongs_together_comes_from_one_instance() -> None:
         instance(4, BodyPartExamined="CHEST"),
     )
     assert made.attributes == attributes(StudyDate="20260102", PatientID="4711")
-    assert made.series[0].attributes == attributes(BodyPartExamined="CHEST", PerformingPhysicianName="A^B")
+    assert made.series[0].attributes == attributes(
+        BodyPartExamined="CHEST", PerformingPhysicianName="A^B", TimezoneOffsetFromUTC="-0500"
+    )
     assert set(made.conflicts) == {"00080020", "00080030", "00080201", "00100021"}
+
+
+def test_what_an_instance_leaves_out_comes_from_another_that_says_the_same() -> None:
+    """As of a Key Object Selection that a workstation makes."""
+    issuer = [attributes(LocalNamespaceEntityID="RIS")]
+    made = revision(
+        instance(1, PatientID="1", AccessionNumber="A", IssuerOfAccessionNumberSequence=issuer),
+        instance(2, PatientID="1", IssuerOfPatientID=ISSUER_A, StudyDate="20260101", StudyTime="1000"),
+        instance(3, PatientID="1", StudyDate="20260101", StudyTime="1000", TimezoneOffsetFromUTC="+0100"),
+        instance(4, StudyDate="20260102", StudyTime="1000", TimezoneOffsetFromUTC="+0900"),
+        instance(5, PatientID="1 ", AccessionNumber="A", StudyDate="20260101"),
+    )
+    assert made.attributes == attributes(
+        PatientID="1 ",
+        IssuerOfPatientID=ISSUER_A,
+        AccessionNumber="A",
+        IssuerOfAccessionNumberSequence=issuer,
+        StudyDate="20260101",
+        StudyTime="1000",
+        TimezoneOffsetFromUTC="+0100",
+    )
+    assert made.conflicts == ("00080020", "00080201")
+
+
+def test_an_offset_never_meets_the_time_of_another_zone() -> None:
+    made = revision(
+        instance(1, StudyDate="20260101", StudyTime="1000"),
+        instance(2, StudyDate="20260101", TimezoneOffsetFromUTC="+0900"),
+    )
+    assert made.attributes == attributes(StudyDate="20260101", StudyTime="1000")
+
+
+def test_each_series_has_the_offset_of_its_own_times() -> None:
+    made = revision(
+        instance(1, StudyDate="20260101", SeriesDate="20260101", SeriesTime="1000", TimezoneOffsetFromUTC="+0100"),
+        instance(2, series=2, SeriesDate="20260101", SeriesTime="1800", TimezoneOffsetFromUTC="+0900"),
+        instance(3, series=2, SeriesDate="20260101", SeriesTime="1800"),
+    )
+    offsets = [text(each.attributes, "00080201") for each in (made, *made.series)]
+    assert offsets == ["+0100", "+0100", "+0900"]
+
+
+LOCAL_A = [attributes(LocalNamespaceEntityID="A")]
+UNIVERSAL_A, UNIVERSAL_B = (
+    [attributes(UniversalEntityID=oid, UniversalEntityIDType="ISO")] for oid in ("1.2.3.4", "1.2.3.5")
+)
+
+
+@pytest.mark.parametrize("is_first_last", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other", "are_different"),
+    [
+        ({"PatientID": "1"}, {"PatientID": "2"}, True),
+        ({"PatientID": "1"}, {"PatientID": " 1 "}, False),
+        ({"PatientID": "1"}, {"PatientID": ""}, False),
+        ({"PatientID": "1"}, {"PatientID": "", "IssuerOfPatientID": "B"}, False),
+        ({"PatientID": "1", "IssuerOfPatientID": "A"}, {"PatientID": "1"}, False),
+        ({"PatientID": "1", "IssuerOfPatientID": "A"}, {"PatientID": "1", "IssuerOfPatientID": "B"}, True),
+        (
+            {"PatientID": "1", "IssuerOfPatientID": "A", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_A},
+            {"PatientID": "1", "IssuerOfPatientID": "B", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_A},
+            False,
+        ),
+        (
+            {"PatientID": "1", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_A},
+            {"PatientID": "1", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_B},
+            True,
+        ),
+        (
+            {"PatientID": "1", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_A},
+            {"PatientID": "1", "IssuerOfPatientID": "A"},
+            False,
+        ),
+        (
+            {"PatientID": "1", "IssuerOfPatientIDQualifiersSequence": LOCAL_A},
+            {"PatientID": "1", "IssuerOfPatientID": "B", "IssuerOfPatientIDQualifiersSequence": UNIVERSAL_A},
+            True,
+        ),
+    ],
+)
+def test_instances_name_different_patients_if_they_contradict_each_other(
+    one: dict[str, Any], other: dict[str, Any], are_different: bool, is_first_last: bool
+) -> None:
+    made = revision(instance(1, stored=2 if is_first_last else 0, **one), instance(3, stored=1, **other))
+    assert (PATIENT_ID in made.conflicts) is are_different
 
 
 def test_without_its_first_what_belongs_together_still_comes_from_one_instance() -> None:
@@ -188,6 +277,17 @@ def test_its_document_tells_all_of_it() -> None:
     made = revision(instance(1, "00080020", PatientID="1"), instance(2, "00280010", PatientID="2"))
     assert made.conflicts
     assert made.unreadable
+    assert unzipped(zipped(made)) == made
+
+
+def test_what_is_only_too_long_is_told_apart_from_what_is_broken() -> None:
+    description, codes, title = "00081030", "00081032", "00420010"
+    made = revision(
+        replace(instance(1, description, codes, title), too_long=(description, codes, title)),
+        replace(instance(2, description, title), too_long=(title,)),
+    )
+    assert made.unreadable == (description, codes, title)
+    assert made.too_long == (codes, title)
     assert unzipped(zipped(made)) == made
 
 

@@ -173,6 +173,7 @@ def instance_row(instance: Instance) -> Row:
         "attributes": packed(instance.attributes),
         "pixel_layout": instance.pixel_layout or None,
         "unreadable": list(instance.unreadable) or None,
+        "too_long": list(instance.too_long) or None,
         "partial_dates": packed(instance.partial_dates) if instance.partial_dates else None,
     }
 
@@ -202,6 +203,7 @@ def instance_of(row: Row) -> Instance:
         attributes=unpacked(row.get("attributes")),
         pixel_layout=row.get("pixel_layout", b""),
         unreadable=tuple(row.get("unreadable", ())),
+        too_long=tuple(row.get("too_long", ())),
         partial_dates=unpacked(row.get("partial_dates")),
     )
 

@@ -100,7 +100,12 @@ INSTANCE_ATTRIBUTES = (
     "00700081",  # Content Description
 )
 
-MAX_VALUE_CHARACTERS = 4_000
+# Stated with every level of a match: PS3.18 Tables 10.6.3-3 to -5. Devices of one study may stand in different zones.
+_OF_EVERY_LEVEL = frozenset({"00080201"})
+
+# A code sequence has some 180 characters an item. Of values as long as this a row takes three, however long it may be:
+# what bounds it, far below the 400 KB of DynamoDB, is the sum.
+MAX_VALUE_CHARACTERS = 10_000
 MAX_INDEXED_CHARACTERS = 32_000
 
 _ALL = (*PATIENT_STUDY_ATTRIBUTES, *SERIES_ATTRIBUTES, *INSTANCE_ATTRIBUTES)
@@ -148,7 +153,18 @@ def unreadable(present: Container[int], kept: Attributes) -> tuple[str, ...]:
     kept
         What `indexed` makes of it.
     """
-    return tuple(tag for tag in _ALL if int(tag, 16) in present and (tag not in kept or "BulkDataURI" in kept[tag]))
+    return tuple(tag for tag in _ALL if int(tag, 16) in present and _is_not_given(tag, kept))
+
+
+def too_long(metadata: Attributes, kept: Attributes) -> tuple[str, ...]:
+    """Those among the `unreadable` attributes that are valid, and only too long for a row.
+
+    Parameters
+    ----------
+    kept
+        What `indexed` makes of the metadata.
+    """
+    return tuple(tag for tag in _ALL if tag in metadata and _is_not_given(tag, kept))
 
 
 def study_tags(query_tags: Sequence[QueryTag] = ()) -> frozenset[str]:
@@ -157,8 +173,8 @@ def study_tags(query_tags: Sequence[QueryTag] = ()) -> frozenset[str]:
 
 
 def series_tags(query_tags: Sequence[QueryTag] = ()) -> frozenset[str]:
-    """The tags of the series alone."""
-    return _SERIES | _further("series", query_tags)
+    """The tags of the series, and in which zone its times are."""
+    return _SERIES | _OF_EVERY_LEVEL | _further("series", query_tags)
 
 
 def study_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
@@ -167,13 +183,13 @@ def study_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> 
 
 
 def series_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
-    """Those of the series alone."""
+    """Those of the series, and in which zone its times are."""
     return _only(series_tags(query_tags), attributes)
 
 
 def instance_level(attributes: Attributes, query_tags: Sequence[QueryTag] = ()) -> Attributes:
-    """Those of the instance alone."""
-    return _only(_INSTANCE | _further("instance", query_tags), attributes)
+    """Those of the instance, and in which zone its times are."""
+    return _only(_INSTANCE | _OF_EVERY_LEVEL | _further("instance", query_tags), attributes)
 
 
 def text(attributes: Attributes, tag: str) -> str:
@@ -189,6 +205,10 @@ def text(attributes: Attributes, tag: str) -> str:
 def _further(level: str, query_tags: Sequence[QueryTag]) -> frozenset[str]:
     """What is indexed anyway keeps its level."""
     return frozenset(tag.tag for tag in query_tags if tag.level == level) - _STUDY - _SERIES - _INSTANCE
+
+
+def _is_not_given(tag: str, kept: Attributes) -> bool:
+    return tag not in kept or "BulkDataURI" in kept[tag]
 
 
 def _only(tags: frozenset[str], attributes: Attributes) -> Attributes:

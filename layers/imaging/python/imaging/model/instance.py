@@ -131,6 +131,8 @@ class Instance:
     unreadable
         Tags of indexed attributes that it has and `attributes` has no value of:
         the value breaks its VR, or is too long for a row.
+    too_long
+        Those of them that are only too long.
     partial_dates
         What those of them that are dates say (`imaging.dicom.partial_dates`).
     """
@@ -145,6 +147,7 @@ class Instance:
     attributes: DicomJson
     pixel_layout: bytes = b""
     unreadable: tuple[str, ...] = ()
+    too_long: tuple[str, ...] = ()
     partial_dates: DicomJson = field(default_factory=dict)
 
     @property

@@ -63,10 +63,13 @@ class Revision:
     reason
         Why it was made when it was.
     conflicts
-        Tags of patient and study attributes on which instances disagree.
+        Tags of patient and study attributes on which instances disagree;
+        Patient ID (0010,0020) is among them if they name different patients.
     unreadable
         Tags of indexed attributes that instances have and the revision cannot
         give: the values break their VR, or are too long.
+    too_long
+        Those of them that are only too long.
     partial_dates
         Dates, of the patient and the study, that are no DA and of which there
         is no better value: `attributes` has what DICOM can say.
@@ -84,6 +87,7 @@ class Revision:
     reason: CompletionReason = CompletionReason.QUIET
     conflicts: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    too_long: tuple[str, ...] = ()
     partial_dates: DicomJson = field(default_factory=dict)
 
     @property

@@ -33,6 +33,7 @@ def document_of(revision: Revision) -> dict[str, Any]:
         "attributes": revision.attributes,
         "conflicts": list(revision.conflicts),
         "unreadable": list(revision.unreadable),
+        "too_long": list(revision.too_long),
         "partial_dates": revision.partial_dates,
         "hierarchy": [_series_document(series) for series in revision.series],
     }
@@ -89,6 +90,7 @@ def revision_of(document: dict[str, Any]) -> Revision:
         reason=CompletionReason(document["reason"]),
         conflicts=tuple(document["conflicts"]),
         unreadable=tuple(document["unreadable"]),
+        too_long=tuple(document["too_long"]),
         partial_dates=document["partial_dates"],
     )
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-from imaging.dicom.attributes import indexed, unreadable
+from imaging.dicom.attributes import indexed, too_long, unreadable
 from imaging.dicom.header import Header
 from imaging.dicom.json_model import to_dicom_json
 from imaging.dicom.outline import read_outline
@@ -182,6 +182,7 @@ def instance_of(
         sop_class_uid=header.sop_class_uid,
         attributes=attributes,
         unreadable=cannot_be_given,
+        too_long=too_long(metadata, attributes),
         partial_dates=partial_dates(header.data_set, cannot_be_given),
     )
 

@@ -12,7 +12,13 @@ from imaging.model.completion import CompletionReason
 from imaging.model.instance import Instance
 from imaging.model.revision import Revision, RevisionInstance, RevisionSeries, changes_between
 from imaging.model.study import Series, Study
-from imaging.pipeline.told_attributes import Told, told_of_series, told_of_study, unreadable_of_instances
+from imaging.pipeline.told_attributes import (
+    Told,
+    told_of_series,
+    told_of_study,
+    too_long_of,
+    unreadable_of_instances,
+)
 from imaging.settings import QueryTag
 
 MODALITY = "00080060"
@@ -55,6 +61,9 @@ def revision_of(
     present = [row for of_series in by_series.values() for row in of_series]
     of_study = told_of_study(present, query_tags)
     told = {uid: told_of_series(of_series, query_tags) for uid, of_series in by_series.items()}
+    unreadable = of_study.unreadable.union(
+        unreadable_of_instances(present), *(each.unreadable for each in told.values())
+    )
     return Revision(
         study=study.key,
         number=study.revision + 1,
@@ -70,13 +79,8 @@ def revision_of(
         reason=reason,
         conflicts=of_study.conflicts,
         partial_dates=of_study.partial_dates,
-        unreadable=tuple(
-            sorted(
-                of_study.unreadable.union(
-                    unreadable_of_instances(present), *(each.unreadable for each in told.values())
-                )
-            )
-        ),
+        unreadable=tuple(sorted(unreadable)),
+        too_long=tuple(sorted(too_long_of(unreadable, present))),
     )
 
 
