@@ -77,7 +77,7 @@ class StorageSpace(Construct):
         """The bucket's ARN, for the other stacks."""
         return str(Stack.of(self).export_value(self.bucket.bucket_arn))
 
-    def as_setting(self) -> dict[str, str | int | list[str]]:
+    def as_setting(self) -> dict[str, str | int | list[str] | dict[str, str]]:
         """The entry of the environment variable SPACES."""
         return {
             "name": self.configuration.name,
@@ -87,6 +87,7 @@ class StorageSpace(Construct):
             "patient_identifier_system": self.configuration.patient_identifier_system,
             "longest_wait_seconds": self.configuration.longest_wait_seconds,
             "finish_on": list(self.configuration.finish_on),
+            "issuers": dict(self.configuration.issuers),
         }
 
     def _notify(

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from aws_cdk import Stack
+from aws_cdk.aws_kms import Key
+from aws_cdk.aws_s3 import Bucket
 
 from imaging.dicom.attributes import INSTANCE_ATTRIBUTES, PATIENT_STUDY_ATTRIBUTES, SERIES_ATTRIBUTES
 from imaging.reading.query_keys import MODALITIES_IN_STUDY
 from imaging.settings import Settings
 from infra.config import PLACEHOLDER_ACCOUNT, Configuration
+from infra.constructs.storage_space import StorageSpace
 from infra.query_tag_config import MATCHED_ANYWAY, query_tags_setting
 from infra.section import ConfigurationError
 
@@ -50,6 +54,19 @@ def test_waits_until_a_study_is_quiet_and_compares_weekly_unless_configured_othe
     assert (eager.longest_wait_seconds, eager.finishes_on_release) == (600, True)
 
 
+def test_a_space_knows_the_systems_of_those_that_devices_name_by_a_text_and_its_processes_are_told():
+    issuers = {"HIS": "urn:oid:1.2.3", "St. Mary / East": "https://east.example.org/mrn", "東京": "urn:oid:1.2.4"}
+    [plain] = read().spaces
+    [space] = read(spaces=[{**SPACE, "issuers": issuers}]).spaces
+    stack = Stack()
+    made = StorageSpace(
+        stack, "main", space, key=Key(stack, "Key"), access_logs=Bucket(stack, "Logs"), arrivals={}, removals={}
+    )
+
+    assert (plain.issuers, space.issuers) == ({}, issuers)
+    assert Settings({"SPACES": json.dumps([made.as_setting()])}).spaces["main"].issuers == issuers
+
+
 def test_prefers_its_own_account_to_that_of_the_credentials():
     of_credentials = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "eu-west-1"}
 
@@ -87,6 +104,7 @@ def test_publishes_to_any_server_with_a_bearer_token():
 
 FHIR = "https://fhir.example.org/r4"
 KEY = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
+KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123abcd-0123-4567-89ab-0123456789ab"
 SMART = {"base_url": FHIR, "authorization": "smart", "smart": {"client_id": "imaging", "key_secret_arn": KEY}}
 
 
@@ -97,6 +115,23 @@ def test_publishes_to_a_server_that_knows_it_by_its_key():
     assert fhir.smart
     assert fhir.secret_arn == fhir.smart.key_secret_arn == KEY
     assert (fhir.smart.token_url, fhir.smart.scope) == ("", "system/*.cruds")
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8080/fhir", "http://localhost:8080/fhir", "http://[::1]/fhir"])
+def test_on_this_machine_nobody_listens_in(base_url):
+    token_url = f"{base_url}/token/"
+    fhir = read(fhir={**SMART, "base_url": base_url, "smart": {**SMART["smart"], "token_url": token_url}}).fhir
+
+    assert fhir
+    assert fhir.smart
+    assert (fhir.base_url, fhir.smart.token_url) == (base_url, token_url)
+
+
+def test_a_server_that_is_sent_nothing_secret_may_be_asked_without_tls():
+    fhir = read(fhir={"base_url": "http://fhir.internal:8080/fhir"}).fhir
+
+    assert fhir
+    assert fhir.base_url == "http://fhir.internal:8080/fhir"
 
 
 def test_publishes_as_it_is_configured_to_and_leaves_the_rest_to_the_publisher():
@@ -263,6 +298,12 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
         ({"spaces": [{**SPACE, "finish_on": ["association-aborted"]}]}, "imaging.spaces[0].finish_on"),
         ({"reconcile_days": 0}, "imaging.reconcile_days"),
         ({"spaces": [{**SPACE, "patient_identifier_system": "MRN"}]}, "imaging.spaces[0].patient_identifier_system"),
+        ({"spaces": [{**SPACE, "issuers": ["HIS"]}]}, "imaging.spaces[0].issuers"),
+        ({"spaces": [{**SPACE, "issuers": {"": "urn:oid:1.2.3"}}]}, "imaging.spaces[0].issuers"),
+        ({"spaces": [{**SPACE, "issuers": {"HIS ": "urn:oid:1.2.3"}}]}, "imaging.spaces[0].issuers"),
+        ({"spaces": [{**SPACE, "issuers": {"A\\B": "urn:oid:1.2.3"}}]}, "imaging.spaces[0].issuers"),
+        ({"spaces": [{**SPACE, "issuers": {"HIS": "MRN"}}]}, "imaging.spaces[0].issuers.HIS"),
+        ({"spaces": [{**SPACE, "issuers": {"HIS": None}}]}, "imaging.spaces[0].issuers.HIS"),
         ({"domain": {"name": "imaging.example.org"}}, "imaging.domain.certificate_arn"),
         ({"fhir": "healthlake"}, "imaging.fhir"),
         ({"fhir": {}}, "imaging.fhir"),
@@ -276,6 +317,19 @@ def test_a_deployment_cannot_have_a_gateway_before_it_can_check_tokens():
             "imaging.fhir.token_secret_arn",
         ),
         ({"fhir": {**SMART, "smart": None}}, "imaging.fhir.smart"),
+        ({"fhir": {**SMART, "base_url": "http://fhir.example.org/r4"}}, "imaging.fhir.base_url"),
+        ({"fhir": {**SMART, "base_url": "http://localhost.example.org/r4"}}, "imaging.fhir.base_url"),
+        (
+            {"fhir": {"base_url": "http://f.example.org", "authorization": "bearer", "token_secret_arn": KEY}},
+            "imaging.fhir.base_url",
+        ),
+        (
+            {"fhir": {**SMART, "smart": {**SMART["smart"], "token_url": "http://auth.example.org/token"}}},
+            "imaging.fhir.smart.token_url",
+        ),
+        ({"fhir": {**SMART, "kms_key_arn": "alias/fhir"}}, "imaging.fhir.kms_key_arn"),
+        ({"fhir": {"base_url": FHIR, "kms_key_arn": KMS_KEY}}, "imaging.fhir.kms_key_arn"),
+        ({"fhir": {"create_healthlake": True, "kms_key_arn": KMS_KEY}}, "imaging.fhir.kms_key_arn"),
         ({"fhir": {**SMART, "authorization": "none"}}, "imaging.fhir.smart"),
         ({"fhir": {**SMART, "token_secret_arn": KEY}}, "imaging.fhir.token_secret_arn"),
         ({"fhir": {**SMART, "smart": {"client_id": "imaging"}}}, "imaging.fhir.smart.key_secret_arn"),

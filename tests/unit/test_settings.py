@@ -58,6 +58,6 @@ def test_a_space_says_when_its_studies_are_taken_to_be_complete() -> None:
     patient = {**space, "longest_wait_seconds": 0, "finish_on": []}
     eager = {**space, "name": "eager", "longest_wait_seconds": 90, "finish_on": ["expected-instances"]}
     spaces = Settings({"SPACES": json.dumps([patient, eager])}).spaces
-    assert (spaces["main"].longest_wait, spaces["main"].finish_on) == (None, frozenset())
+    assert (spaces["main"].longest_wait, spaces["main"].finish_on, spaces["main"].issuers) == (None, frozenset(), {})
     assert spaces["eager"].longest_wait == timedelta(seconds=90)
     assert (spaces["eager"].finishes_on_expected, spaces["eager"].finishes_on_release) == (True, False)

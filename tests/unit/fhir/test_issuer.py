@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from imaging.fhir.issuer import issuer_system
-from tests.unit.fhir.samples import LINKS, attributes
+from imaging.fhir.issuer import is_local, issuer_system
+from tests.unit.fhir.samples import LINKS, SPACE, attributes
 
-LOCAL = "https://imaging.example.org/issuers"
+LOCAL = "https://imaging.example.org/spaces/main/issuers"
 
 
 def qualifiers(universal, kind, **further):
@@ -26,7 +28,7 @@ def qualifiers(universal, kind, **further):
     ],
 )
 def test_a_text_stands_for_itself_where_it_is_universal_and_is_a_name_below_ours_where_not(issuer, system):
-    assert issuer_system(issuer, None, LINKS) == system
+    assert issuer_system(issuer, None, SPACE, LINKS) == system
 
 
 @pytest.mark.parametrize(
@@ -44,21 +46,49 @@ def test_a_text_stands_for_itself_where_it_is_universal_and_is_a_name_below_ours
     ],
 )
 def test_a_universal_entity_id_is_read_as_its_type_says(universal, kind, system):
-    assert issuer_system("", qualifiers(universal, kind), LINKS) == system
+    assert issuer_system("", qualifiers(universal, kind), SPACE, LINKS) == system
 
 
 def test_what_is_universal_goes_before_what_is_local():
     both = qualifiers("1.2.3", "ISO", LocalNamespaceEntityID="ADT1")
-    assert issuer_system("ADT1", both, LINKS) == "urn:oid:1.2.3"
-    assert issuer_system("ADT1", qualifiers("no OID", "ISO"), LINKS) == f"{LOCAL}/ADT1/patient-identifiers"
+    assert issuer_system("ADT1", both, SPACE, LINKS) == "urn:oid:1.2.3"
+    assert issuer_system("ADT1", qualifiers("no OID", "ISO"), SPACE, LINKS) == f"{LOCAL}/ADT1/patient-identifiers"
 
 
 def test_a_local_name_differs_by_what_is_issued():
     local = attributes(LocalNamespaceEntityID="RIS")
-    assert issuer_system("", local, LINKS, "accession-numbers") == f"{LOCAL}/RIS/accession-numbers"
+    assert issuer_system("", local, SPACE, LINKS, "accession-numbers") == f"{LOCAL}/RIS/accession-numbers"
 
 
 def test_who_is_not_named_has_no_system():
-    assert issuer_system("", None, LINKS) is None
-    assert issuer_system("  ", {}, LINKS) is None
-    assert issuer_system("", qualifiers("", "ISO"), LINKS) is None
+    assert issuer_system("", None, SPACE, LINKS) is None
+    assert issuer_system("  ", {}, SPACE, LINKS) is None
+    assert issuer_system("", qualifiers("", "ISO"), SPACE, LINKS) is None
+
+
+def test_one_local_name_is_another_issuer_in_another_space():
+    other = replace(SPACE, name="other")
+    assert issuer_system("HIS", None, other, LINKS) != issuer_system("HIS", None, SPACE, LINKS)
+    assert issuer_system("1.2.3", None, other, LINKS) == issuer_system("1.2.3", None, SPACE, LINKS)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "qualified"),
+    [
+        (" HIS ", {}),
+        ("", attributes(LocalNamespaceEntityID="HIS")),
+        ("", qualifiers("HIS", "EUI64")),
+        ("unknown", attributes(LocalNamespaceEntityID="HIS")),
+    ],
+)
+def test_a_local_name_is_whom_the_space_is_configured_with(issuer, qualified):
+    configured = replace(SPACE, issuers={"HIS": "urn:oid:1.2.9"})
+    assert issuer_system(issuer, qualified, configured, LINKS) == "urn:oid:1.2.9"
+    assert issuer_system(issuer, qualified, configured, LINKS, "accession-numbers") == "urn:oid:1.2.9"
+    assert issuer_system("HIS", qualifiers("1.2.3", "ISO"), configured, LINKS) == "urn:oid:1.2.3"
+    assert issuer_system("his", None, configured, LINKS) == f"{LOCAL}/his/patient-identifiers"
+
+
+def test_a_name_that_we_gave_is_told_from_one_that_others_know():
+    assert is_local(f"{LOCAL}/HIS/accession-numbers", SPACE, LINKS)
+    assert not is_local("urn:oid:1.2.9", SPACE, LINKS)

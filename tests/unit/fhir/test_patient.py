@@ -80,8 +80,8 @@ def test_other_patient_ids_are_further_identifiers_but_none_twice():
     values = {"OtherPatientIDsSequence": [attributes(**item) for item in others]}
     assert mapped(**values)["identifier"] == [
         {"system": "urn:oid:1.2.3.4", "value": "4711"},
-        {"system": "urn:oid:1.2.840.113619", "value": "P-9"},
-        {"type": {"text": "RFID"}, "value": "985112"},
+        {"use": "secondary", "system": "urn:oid:1.2.840.113619", "value": "P-9"},
+        {"use": "secondary", "type": {"text": "RFID"}, "value": "985112"},
     ]
 
 
@@ -185,9 +185,10 @@ def test_each_representation_of_the_usual_name_is_kept_by_itself():
     assert without["name"] == [*existing()["name"], {"extension": IDE, "use": "usual", "family": "山田"}]
 
 
-def test_identifiers_that_are_not_there_yet_are_added_and_none_is_taken_away():
+def test_the_study_s_own_identifier_is_added_but_no_other_and_none_is_taken_away():
     others = existing(identifier=[{"system": "urn:oid:1.2.840.113619", "value": "P-9", "use": "old"}])
-    values = {"OtherPatientIDsSequence": [attributes(PatientID="P-9", IssuerOfPatientID="1.2.840.113619")]}
+    values = {"OtherPatientIDsSequence": [attributes(PatientID="456", IssuerOfPatientID="urn:oid:1.2.3.4")]}
+    assert len(mapped(**values)["identifier"]) == 2
     assert synchronised(others, mapped(**values))["identifier"] == [
         {"system": "urn:oid:1.2.840.113619", "value": "P-9", "use": "old"},
         {"system": "urn:oid:1.2.3.4", "value": "4711"},
@@ -202,6 +203,21 @@ def test_a_patient_without_a_usual_name_gets_one_beside_the_others():
 def test_a_name_that_a_server_only_decorated_stays_decorated():
     decorated = existing(name=[{"id": "n1", "use": "usual", "family": "Doe", "given": ["Jane"]}])
     assert synchronised(decorated, mapped(PatientName="Doe^Jane")) == decorated
+
+
+@pytest.mark.parametrize("written", ["DOE^JANE^MARIA", "Doe^Jane Maria", " doe ^ jane^ maria ", "\uff24oe^Jane^Maria"])
+def test_a_name_that_is_only_written_in_another_way_is_not_written_again(written):
+    current = existing(name=[{"use": "usual", "text": "Jane M. Doe", "family": "Doe", "given": ["Jane", "Maria"]}])
+    assert synchronised(current, mapped(PatientName=written)) == current
+
+
+@pytest.mark.parametrize("written", ["Roe^Jane^Maria", "Döe^Jane^Maria", "Doe^Jane", "Doe^Jane^Maria^Dr."])
+def test_a_name_that_differs_keeps_what_a_study_cannot_say_but_not_the_old_text(written):
+    kept = {"id": "n1", "period": {"start": "2020-01-01"}, "extension": [{"url": "urn:verified", "valueBoolean": True}]}
+    old = {"text": "Jane M. Doe", "suffix": ["MD"], "_family": {"extension": [{"url": "urn:own", "valueCode": "Doe"}]}}
+    current = existing(name=[{"use": "usual", **kept, **old, "family": "Doe", "given": ["Jane", "Maria"]}])
+    ours = mapped(PatientName=written)
+    assert synchronised(current, ours)["name"] == [{**kept, **ours["name"][0]}]
 
 
 def test_the_patient_that_was_read_is_not_changed():

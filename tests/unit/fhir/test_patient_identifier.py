@@ -4,7 +4,7 @@ import pytest
 
 from imaging.errors import Rejected, RejectReason
 from imaging.fhir.findings import Findings
-from imaging.fhir.patient_identifier import identifier, other_identifiers
+from imaging.fhir.patient_identifier import identifier, identifies, other_identifiers
 from tests.unit.fhir.samples import LINKS, SPACE, attributes
 
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
@@ -15,7 +15,7 @@ def mapped(findings=None, **values):
 
 
 def others(*items, findings=None):
-    return other_identifiers(attributes(OtherPatientIDsSequence=list(items)), LINKS, findings or Findings())
+    return other_identifiers(attributes(OtherPatientIDsSequence=list(items)), SPACE, LINKS, findings or Findings())
 
 
 @pytest.mark.parametrize("value", ["", "   ", None])
@@ -25,12 +25,50 @@ def test_without_a_patient_id_there_is_no_patient(value):
     assert caught.value.reason is RejectReason.MISSING_IDENTIFIER
 
 
-@pytest.mark.parametrize("value", ["47\x0011", "4711\x1b", "\t4711", "47\ud80011", "x" * (1024 * 1024 + 1)])
+@pytest.mark.parametrize("value", ["47\x0011", "4711\x1b", "\t4711", "47\ud80011", "x" * (1024 * 1024 + 1), 4711])
 def test_a_patient_id_is_never_mended_into_another(value):
-    with pytest.raises(Rejected, match="characters that FHIR cannot hold") as caught:
+    with pytest.raises(Rejected, match="PatientID has several values") as caught:
         mapped(PatientID=value)
     assert caught.value.reason is RejectReason.INVALID_IDENTIFIER
     assert "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"vr": "LO", "Value": ["47\ufffd11"]},
+        {"vr": "LO", "Value": ["4711", "45"]},
+        {"vr": "LO", "Value": ["4711", None]},
+        {"vr": "LO", "Value": [None, "4711"]},
+        {"vr": "US", "Value": [4711]},
+        {"vr": "PN", "Value": [{"Alphabetic": "4711"}]},
+        {"vr": "IS", "Value": ["4711"]},
+        {"vr": "OB", "InlineBinary": "NDcxMQ=="},
+    ],
+)
+def test_a_patient_id_is_one_text(attribute):
+    with pytest.raises(Rejected) as caught:
+        identifier({"00100020": attribute}, SPACE, LINKS, Findings())
+    assert caught.value.reason is RejectReason.INVALID_IDENTIFIER
+    findings = Findings()
+    assert others({"00100020": attribute}, findings=findings) == []
+    assert findings.keywords == ("OtherPatientIDsSequence",)
+
+
+@pytest.mark.parametrize(
+    ("use", "is_its_own"),
+    [
+        ({}, True),
+        ({"use": "usual"}, True),
+        ({"use": "official"}, True),
+        ({"use": "secondary"}, False),
+        ({"use": "old"}, False),
+    ],
+)
+def test_a_patient_is_not_identified_by_what_may_be_another_s(use, is_its_own):
+    bears = {"identifier": [{"system": "urn:oid:9", "value": "4711"}, {**mapped(), **use}]}
+    assert identifies(mapped(), bears) is is_its_own
+    assert not identifies(mapped(), {})
 
 
 def test_spaces_around_a_patient_id_do_not_count():
@@ -71,9 +109,14 @@ def test_another_id_has_its_own_issuer_and_without_one_no_system():
         attributes(PatientID="C"),
         attributes(PatientID="C ", TypeOfPatientID="TEXT"),
     ) == [
-        {"system": "http://other.example.org", "value": "A"},
-        {"type": {"coding": [{"system": IDENTIFIER_TYPE, "code": "SS"}]}, "system": "urn:oid:1.2.3", "value": "B"},
-        {"value": "C"},
+        {"use": "secondary", "system": "http://other.example.org", "value": "A"},
+        {
+            "use": "secondary",
+            "type": {"coding": [{"system": IDENTIFIER_TYPE, "code": "SS"}]},
+            "system": "urn:oid:1.2.3",
+            "value": "B",
+        },
+        {"use": "secondary", "value": "C"},
     ]
 
 

@@ -108,5 +108,40 @@ def test_nothing_to_show_is_nothing():
 def test_a_name_is_shown_in_the_first_group_it_has():
     assert (
         display_name(attributes(PatientName={"Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}), TAG)
-        == "太郎 山田"
+        == "山田 太郎"
     )
+
+
+@pytest.mark.parametrize(
+    ("group", "shown"),
+    [
+        ("Alphabetic", "Dr. Tarou Ken Yamada Jr."),
+        ("Ideographic", "Dr. Yamada Tarou Ken Jr."),
+        ("Phonetic", "Dr. Yamada Tarou Ken Jr."),
+    ],
+)
+def test_a_name_that_is_not_alphabetic_is_shown_family_first(group, shown):
+    assert display_name(attributes(PatientName={group: "Yamada^Tarou^Ken^Dr.^Jr."}), TAG) == shown
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"vr": "LO", "Value": ["Doe^Jane"]},
+        {"vr": "US", "Value": [17477]},
+        {"vr": "SQ", "Value": [{"00100010": {"vr": "PN"}}]},
+        {"vr": "OB", "InlineBinary": "RG9l"},
+        {"vr": "PN", "Value": ["Doe^Jane"]},
+    ],
+)
+def test_what_is_no_person_name_is_no_name_and_noted(attribute):
+    findings = Findings()
+    assert human_names({TAG: attribute}, TAG, findings) == []
+    assert findings.keywords == ("PatientName",)
+
+
+def test_of_several_names_the_first_is_given_and_the_others_are_noted():
+    findings = Findings()
+    two = {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}, {"Alphabetic": "Roe"}]}
+    assert human_names({TAG: two}, TAG, findings) == [{"use": "usual", "family": "Doe", "given": ["Jane"]}]
+    assert findings.keywords == ("PatientName",)

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
+from pydicom.datadict import tag_for_keyword
 
 from imaging.fhir.findings import Findings
 from imaging.fhir.study_identifiers import study_identifiers
-from tests.unit.fhir.samples import LINKS, attributes, instance, revision, series
+from tests.unit.fhir.samples import LINKS, SPACE, attributes, instance, revision, series
 
 ACSN = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
+ISSUERS = {"HIS": "urn:oid:1.2.7"}
 
 
 def identifiers(*requests, **of_study):
@@ -14,7 +18,7 @@ def identifiers(*requests, **of_study):
         series("1.2.3.1", instance("1.2.3.1.1"), RequestAttributesSequence=list(requests)),
         of_study=attributes(**of_study),
     )
-    uid, *others = study_identifiers(study, LINKS, findings)
+    uid, *others = study_identifiers(study, replace(SPACE, issuers=ISSUERS), LINKS, findings)
     assert uid == {"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}
     return others, findings.keywords
 
@@ -35,11 +39,15 @@ def test_its_issuer_is_its_system_and_assigner():
     assert keywords == ()
 
 
-def test_a_local_issuer_has_a_name_below_the_base_address():
+def test_a_local_issuer_has_a_name_of_the_space_or_the_one_that_is_configured():
     found, _ = identifiers(
         AccessionNumber="A1", IssuerOfAccessionNumberSequence=[attributes(LocalNamespaceEntityID="RIS 2")]
     )
-    assert found[0]["system"] == "https://imaging.example.org/issuers/RIS%202/accession-numbers"
+    assert found[0]["system"] == "https://imaging.example.org/spaces/main/issuers/RIS%202/accession-numbers"
+    found, _ = identifiers(
+        AccessionNumber="A1", IssuerOfAccessionNumberSequence=[attributes(LocalNamespaceEntityID="HIS")]
+    )
+    assert found[0]["system"] == "urn:oid:1.2.7"
 
 
 def test_a_study_of_several_requests_has_the_number_of_each():
@@ -73,5 +81,17 @@ def test_the_study_id_is_secondary():
 
 
 @pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyID"])
-def test_an_identifier_that_fhir_cannot_hold_is_not_mended(keyword):
-    assert identifiers(**{keyword: "A\x001"}) == ([], (keyword,))
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"vr": "SH", "Value": ["A\x001"]},
+        {"vr": "SH", "Value": ["A\ufffd1"]},
+        {"vr": "SH", "Value": ["A1", "B2"]},
+        {"vr": "US", "Value": [1]},
+    ],
+)
+def test_an_identifier_that_is_none_as_it_stands_is_not_mended(keyword, attribute):
+    findings, tag = Findings(), f"{tag_for_keyword(keyword):08X}"
+    study = revision(series("1.2.3.1", instance("1.2.3.1.1")), of_study={tag: attribute})
+    assert len(study_identifiers(study, SPACE, LINKS, findings)) == 1
+    assert findings.keywords == (keyword,)

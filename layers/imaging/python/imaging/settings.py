@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -41,6 +41,8 @@ class Space:
     ----------
     longest_wait
         How long a study that is never quiet waits for a revision; None: for ever.
+    issuers
+        URIs of those that devices name by a text of their own, by that text.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Space:
     patient_identifier_system: str
     longest_wait: timedelta | None = None
     finish_on: frozenset[Hint] = frozenset()
+    issuers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def finishes_on_release(self) -> bool:
@@ -127,6 +130,7 @@ class Settings:
                 patient_identifier_system=entry.get("patient_identifier_system", ""),
                 longest_wait=timedelta(seconds=entry.get("longest_wait_seconds", 0)) or None,
                 finish_on=frozenset(map(Hint, entry.get("finish_on", ()))),
+                issuers=entry.get("issuers", {}),
             )
             for entry in json.loads(self["SPACES"])
         }

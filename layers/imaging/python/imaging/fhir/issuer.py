@@ -14,6 +14,7 @@ from uuid import UUID
 from imaging.dicom.attributes import Attributes, text
 from imaging.fhir.primitives import is_oid, is_uri
 from imaging.model.links import Links
+from imaging.settings import Space
 
 _LOCAL_NAMESPACE_ENTITY_ID, _UNIVERSAL_ENTITY_ID, _UNIVERSAL_ENTITY_ID_TYPE = "00400031", "00400032", "00400033"
 
@@ -21,14 +22,15 @@ _HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*\Z")  # RFC 1035
 
 
 def issuer_system(
-    text_issuer: str, qualifiers: Attributes | None, links: Links, kind: str = "patient-identifiers"
+    text_issuer: str, qualifiers: Attributes | None, space: Space, links: Links, kind: str = "patient-identifiers"
 ) -> str | None:
     """The system of identifiers that somebody issues.
 
     The Universal Entity ID comes first: it says how it is to be read, and the
-    text beside it refers to the same entity. Free text that is a URI, an OID
-    or a UUID stands for itself, any other gets a name below the public base
-    address.
+    text beside it refers to the same entity. Free text means what the space is
+    configured with; else one that is a URI, an OID or a UUID stands for
+    itself, and any other gets a name of the space: ``HIS`` is somebody else in
+    another hospital.
 
     Parameters
     ----------
@@ -50,11 +52,22 @@ def issuer_system(
     read = _OF_TYPE.get(text(qualifiers, _UNIVERSAL_ENTITY_ID_TYPE).strip().upper())
     if universal and read and (uri := read(universal)):
         return uri
-    name = text_issuer.strip() or text(qualifiers, _LOCAL_NAMESPACE_ENTITY_ID).strip() or universal
-    if not name:
+    stated = (text_issuer.strip(), text(qualifiers, _LOCAL_NAMESPACE_ENTITY_ID).strip(), universal)
+    names = [name for name in stated if name]
+    if not names:
         return None
-    uri = _uri(name) or _oid(name) or _uuid(name)
-    return uri or f"{links.base_address}/issuers/{quote(name, safe='', errors='replace')}/{kind}"
+    configured = (space.issuers.get(name) for name in names)
+    uri = next(filter(None, configured), None) or _uri(names[0]) or _oid(names[0]) or _uuid(names[0])
+    return uri or f"{_local(space, links)}{quote(names[0], safe='', errors='replace')}/{kind}"
+
+
+def is_local(system: str, space: Space, links: Links) -> bool:
+    """Whether a system is a name that we gave, which nobody else can know."""
+    return system.startswith(_local(space, links))
+
+
+def _local(space: Space, links: Links) -> str:
+    return f"{links.space(space.name)}/issuers/"
 
 
 def _uri(value: str) -> str | None:

@@ -6,11 +6,10 @@ Sources: PS3.3 Table C.7-1 (Patient Module); https://hl7.org/fhir/R4/patient.htm
 from copy import deepcopy
 
 from imaging.dicom.attributes import Attributes
-from imaging.fhir.comparison import differs
 from imaging.fhir.findings import Findings
 from imaging.fhir.identity import patient_id
 from imaging.fhir.patient_identifier import identifier, is_same, other_identifiers
-from imaging.fhir.person_name import human_names, representation_of
+from imaging.fhir.person_name import PARTS, human_names, representation_of, spelled
 from imaging.fhir.primitives import Resource, partial_date, present
 from imaging.model.links import Links
 from imaging.settings import Space
@@ -31,7 +30,7 @@ def patient(attributes: Attributes, space: Space, links: Links, findings: Findin
     named = identifier(attributes, space, links, findings)
     others = [
         other
-        for other in other_identifiers(attributes, links, findings)
+        for other in other_identifiers(attributes, space, links, findings)
         if not is_same(other, named) and not is_same(other, {"value": named["value"]})
     ]
     return present(
@@ -55,18 +54,19 @@ def birth_date(attributes: Attributes, findings: Findings) -> str | None:
 
 
 def synchronised(current: Resource | None, ours: Resource) -> Resource:
-    """An existing Patient with our usual names, gender and identifiers; all else is others' to write.
+    """An existing Patient with our usual names, gender and identifier; all else is others' to write.
 
-    What the study does not say is left as it stands. The birth date is set
-    only when the Patient is made: a registration system knows it better.
+    What the study does not say is left as it stands. The birth date and other
+    identifiers are set only when the Patient is made: a registration system
+    knows them better, and one that a study had by mistake would make its
+    Patient be taken for another.
     """
     if current is None:
         return ours
     merged = deepcopy(current)
-    there = merged.get("identifier", [])
-    further = [each for each in ours["identifier"] if not any(is_same(each, other) for other in there)]
-    if further:
-        merged["identifier"] = [*there, *further]
+    named, there = ours["identifier"][0], merged.get("identifier", [])
+    if not any(is_same(named, other) for other in there):
+        merged["identifier"] = [*there, named]
     if "gender" in ours:
         merged["gender"] = ours["gender"]
     for name in ours.get("name", []):
@@ -78,6 +78,13 @@ def _with_usual_name(existing: list[Resource], ours: Resource) -> list[Resource]
     """In the place of the usual name in the same representation, or beside the others."""
     for position, name in enumerate(existing):
         if name.get("use") == "usual" and representation_of(name) == representation_of(ours):
-            kept = name if not differs(name, ours) else ours
-            return [*existing[:position], kept, *existing[position + 1 :]]
+            return [*existing[:position], _renamed(name, ours), *existing[position + 1 :]]
     return [*existing, ours]
+
+
+def _renamed(current: Resource, ours: Resource) -> Resource:
+    """With our parts and what else others say of the name, but for what would tell the old one."""
+    if spelled(current) == spelled(ours):
+        return current
+    kept = {name: value for name, value in current.items() if name.removeprefix("_") not in (*PARTS, "text")}
+    return {**kept, **{part: ours[part] for part in PARTS if part in ours}}

@@ -1,6 +1,7 @@
 """Person Name (PN), PS3.5 Section 6.2.1, as FHIR has names."""
 
 from collections.abc import Mapping
+from unicodedata import normalize
 
 from imaging.dicom.attributes import Attributes
 from imaging.fhir.findings import Findings
@@ -12,15 +13,22 @@ REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representa
 _GROUPS = {"Alphabetic": None, "Ideographic": "IDE", "Phonetic": "SYL"}  # PS3.18 F.2.2
 _COMPONENTS = 5  # family, given, middle, prefix, suffix: PS3.5 6.2.1.1
 
+PARTS = ("family", "given", "prefix", "suffix")
+"""The elements of a HumanName that a Person Name gives."""
+
 
 def human_names(attributes: Attributes, tag: str, findings: Findings) -> list[Resource]:
     """The name in usual use, once for each of its component groups.
 
     The alphabetic one stands plain, as most readers of FHIR know no other; the
-    ideographic and the phonetic one say that they are.
+    ideographic and the phonetic one say that they are. What is no Person Name,
+    and a second one, is noted.
     """
     names = []
-    for value in _values(attributes, tag)[:1]:
+    values = _values(attributes, tag)
+    if _is_something_else(attributes.get(tag, {})) or values[1:]:
+        findings.invalid(tag)
+    for value in values[:1]:
         for group, representation in _GROUPS.items():
             written = str(value.get(group) or "")
             name = _human_name(written)
@@ -32,6 +40,11 @@ def human_names(attributes: Attributes, tag: str, findings: Findings) -> list[Re
     return names
 
 
+def spelled(name: Resource) -> list[str]:
+    """What a HumanName says, part by part, however it is written: case, spaces and width do not count."""
+    return [_folded(name.get(part, "")) for part in PARTS]
+
+
 def representation_of(name: Resource) -> str | None:
     """``IDE`` or ``SYL``; None for an alphabetic name, which need not say so."""
     stated = (each.get("valueCode") for each in name.get("extension", []) if each.get("url") == REPRESENTATION)
@@ -39,11 +52,16 @@ def representation_of(name: Resource) -> str | None:
 
 
 def display_name(attributes: Attributes, tag: str) -> str | None:
-    """The first name in the first group that it has, as it is spoken: prefix, given names, family name, suffix."""
+    """The first name in the first group that it has, as it is spoken.
+
+    In an ideographic or a phonetic one the family name comes first, as it does
+    in Chinese, Japanese and Korean.
+    """
     for value in _values(attributes, tag)[:1]:
-        for group in _GROUPS:
+        for group, representation in _GROUPS.items():
             family, given, middle, prefix, suffix = _components(str(value.get(group) or ""))
-            if spoken := string(" ".join(" ".join((prefix, given, middle, family, suffix)).split())):
+            names = (family, given, middle) if representation else (given, middle, family)
+            if spoken := string(" ".join(" ".join((prefix, *names, suffix)).split())):
                 return spoken
     return None
 
@@ -63,8 +81,21 @@ def _values(attributes: Attributes, tag: str) -> list[Mapping[str, object]]:
     return [value for value in attributes.get(tag, {}).get("Value") or [] if isinstance(value, Mapping)]
 
 
+def _is_something_else(attribute: Mapping[str, object]) -> bool:
+    """Whether an attribute has a value that is no Person Name, whatever its VR says."""
+    values = attribute.get("Value")
+    stated = [value for value in values if value not in (None, "", {})] if isinstance(values, list) else []
+    is_name = attribute.get("vr") == "PN" and all(isinstance(value, Mapping) for value in stated)
+    return bool(stated and not is_name) or bool(attribute.keys() - {"vr", "Value"})
+
+
 def _components(group: str) -> list[str]:
     return (group.split("^") + [""] * _COMPONENTS)[:_COMPONENTS]
+
+
+def _folded(part: str | list[str]) -> str:
+    words = part if isinstance(part, str) else " ".join(word or "" for word in part)
+    return " ".join(normalize("NFKC", words).casefold().split())
 
 
 def _words(component: str) -> list[str]:

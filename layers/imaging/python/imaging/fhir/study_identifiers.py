@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 from imaging.dicom.attributes import Attributes, text
 from imaging.fhir.findings import Findings
+from imaging.fhir.identifier_value import identifier_value
 from imaging.fhir.issuer import issuer_system
-from imaging.fhir.primitives import Resource, is_string, present, string
+from imaging.fhir.primitives import Resource, present, string
 from imaging.fhir.sequence import first_item, items
 from imaging.model.links import Links
 from imaging.model.revision import Revision
+from imaging.settings import Space
 
 _ACCESSION_NUMBER, _ISSUER_OF_ACCESSION_NUMBER_SEQUENCE = "00080050", "00080051"
 _LOCAL_NAMESPACE_ENTITY_ID, _STUDY_ID, _REQUEST_ATTRIBUTES_SEQUENCE = "00400031", "00200010", "00400275"
@@ -22,7 +24,7 @@ ACCESSION = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-020
 STUDY_ID = {"text": "Study ID"}
 
 
-def study_identifiers(revision: Revision, links: Links, findings: Findings) -> list[Resource]:
+def study_identifiers(revision: Revision, space: Space, links: Links, findings: Findings) -> list[Resource]:
     """Study Instance UID (0020,000D), the accession numbers, and Study ID (0020,0010).
 
     Whoever looks for the study's number looks for the second, which is why it
@@ -32,12 +34,12 @@ def study_identifiers(revision: Revision, links: Links, findings: Findings) -> l
     study_id = _unmended(revision.attributes, _STUDY_ID, findings)
     return [
         uid,
-        *accession_identifiers(revision, links, findings),
+        *accession_identifiers(revision, space, links, findings),
         *([{"use": "secondary", "type": STUDY_ID, "value": study_id}] if study_id else []),
     ]
 
 
-def accession_identifiers(revision: Revision, links: Links, findings: Findings) -> list[Resource]:
+def accession_identifiers(revision: Revision, space: Space, links: Links, findings: Findings) -> list[Resource]:
     """Accession Number (0008,0050) of the study and of each request that it answers, each once.
 
     A study that answers several requests has none of its own; they stand in
@@ -49,18 +51,18 @@ def accession_identifiers(revision: Revision, links: Links, findings: Findings) 
     ]
     found: list[Resource] = []
     for attributes in (revision.attributes, *requests):
-        identifier = _accession(attributes, links, findings)
+        identifier = _accession(attributes, space, links, findings)
         if identifier and identifier not in found:
             found.append(identifier)
     return [each for each in found if "system" in each or not _is_issued(each["value"], found)]
 
 
-def _accession(attributes: Attributes, links: Links, findings: Findings) -> Resource | None:
+def _accession(attributes: Attributes, space: Space, links: Links, findings: Findings) -> Resource | None:
     value = _unmended(attributes, _ACCESSION_NUMBER, findings)
     if value is None:
         return None
     issuer = first_item(attributes, _ISSUER_OF_ACCESSION_NUMBER_SEQUENCE) or {}
-    system = issuer_system("", issuer, links, "accession-numbers")
+    system = issuer_system("", issuer, space, links, "accession-numbers")
     if issuer and system is None:
         findings.invalid(_ISSUER_OF_ACCESSION_NUMBER_SEQUENCE)
     assigner = present(display=string(text(issuer, _LOCAL_NAMESPACE_ENTITY_ID)))
@@ -73,5 +75,7 @@ def _is_issued(value: str, identifiers: Sequence[Resource]) -> bool:
 
 
 def _unmended(attributes: Attributes, tag: str, findings: Findings) -> str | None:
-    """An identifier as it stands: a mended one might be another's."""
-    return findings.mapped(attributes, tag, lambda value: value.strip() if is_string(value.strip()) else None)
+    value = identifier_value(attributes, tag)
+    if value is None:
+        findings.invalid(tag)
+    return value or None
