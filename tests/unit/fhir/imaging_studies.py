@@ -7,13 +7,14 @@ from imaging.fhir.imaging_study import ELEMENTS, imaging_study
 from imaging.fhir.merging import renewed
 from imaging.fhir.policy import PublishingPolicy
 from imaging.fhir.primitives import Resource
-from tests.unit.fhir.samples import LINKS, small_revision
+from tests.unit.fhir.samples import LINKS, SPACE, small_revision
 
 
 def ours(based_on: list[Resource] | None = None, **of_study: Any) -> Resource:
     """Mapped from a small revision with these attributes."""
     return imaging_study(
         small_revision(**of_study),
+        space=SPACE,
         subject={"reference": "Patient/p1"},
         endpoints=[{"reference": "Endpoint/e1"}],
         based_on=based_on or [],

@@ -30,8 +30,22 @@ def test_the_first_way_that_the_server_offers_is_taken(told, way):
 def test_a_server_that_says_nothing_of_a_type_chooses_its_ids():
     ways = Ways(Writes.AUTO, statement({"type": "Patient", "updateCreate": True}))
     assert ways.of("Endpoint") == Way(Writes.SEARCH_THEN_PUT)
-    assert not ways.has("Endpoint")
-    assert ways.has("Patient")
+    assert not ways.searches("Endpoint", "identifier")
+    assert ways.searches("Patient", "identifier")
+
+
+@pytest.mark.parametrize(
+    ("told", "can_be"),
+    [
+        ({"interaction": [{"code": "read"}, {"code": "search-type"}]}, True),
+        ({"interaction": [{"code": "read"}]}, False),
+        ({"searchParam": [{"name": "_id"}, {"name": "identifier"}]}, True),
+        ({"searchParam": [{"name": "_id"}], "interaction": [{"code": "search-type"}]}, False),
+    ],
+)
+def test_a_type_can_be_searched_as_far_as_the_server_tells(told, can_be):
+    ways = Ways(Writes.AUTO, statement({"type": "ServiceRequest", **told}))
+    assert ways.searches("ServiceRequest", "identifier") is can_be
 
 
 def test_what_is_configured_goes_before_what_is_told():
@@ -42,7 +56,7 @@ def test_what_is_configured_goes_before_what_is_told():
 def test_of_a_server_that_was_not_asked_all_is_expected():
     ways = Ways(Writes.PUT_BY_ID, None)
     assert ways.of("Patient").is_by_id
-    assert ways.has("ServiceRequest")
+    assert ways.searches("ServiceRequest", "identifier")
 
 
 @pytest.mark.parametrize(

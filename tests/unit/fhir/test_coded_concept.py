@@ -26,6 +26,15 @@ def code(value="1", scheme="", meaning="", **further):
         ("RPID16", "RADLEX", "http://www.radlex.org", "RPID16"),
         ("C0018787", "UMLS", "http://terminology.hl7.org/CodeSystem/umls", "C0018787"),
         ("R05", "I10", "http://hl7.org/fhir/sid/icd-10", "R05"),
+        ("R05.9", "I10C", "http://hl7.org/fhir/sid/icd-10-cm", "R05.9"),
+        ("BW24YZZ", "I10P", "http://www.cms.gov/Medicare/Coding/ICD10", "BW24YZZ"),
+        ("786.2", "I9C", "http://hl7.org/fhir/sid/icd-9-cm", "786.2"),
+        ("786.2", "I9CDX", "http://hl7.org/fhir/sid/icd-9-cm", "786.2"),
+        ("87.41", "I9CP", "http://hl7.org/fhir/sid/icd-9-cm", "87.41"),
+        ("71260", "C4", "http://www.ama-assn.org/go/cpt", "71260"),
+        ("71260", "CPT4", "http://www.ama-assn.org/go/cpt", "71260"),
+        ("G0297", "HPC", "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "G0297"),
+        ("262688", "MDC", "urn:iso:std:iso:11073:10101", "262688"),
     ],
 )
 def test_a_code_of_a_known_scheme_is_one_of_fhirs_code_system(value, scheme, system, as_code):
@@ -47,10 +56,19 @@ def test_a_long_code_and_a_urn_are_codes_too():
     assert coding(attributes(URNCodeValue=long), SCHEMES) == {"system": "urn:ietf:rfc:3986", "code": long}
 
 
-def test_equivalent_codes_stand_beside_the_code():
+def test_what_a_code_means_is_said_in_text_too():
+    said = codeable_concept(code("24628-0", "LN", "CT with contrast"), SCHEMES)
+    assert said == {
+        "coding": [{"system": "http://loinc.org", "code": "24628-0", "display": "CT with contrast"}],
+        "text": "CT with contrast",
+    }
+
+
+def test_equivalent_codes_stand_beside_what_a_local_one_means():
     item = code("CT17", "99LOCAL", "Lung", EquivalentCodeSequence=[code("24628-0", "LN", "CT Chest"), code("", "LN")])
     assert codeable_concept(item, SCHEMES) == {
-        "coding": [{"system": "http://loinc.org", "code": "24628-0", "display": "CT Chest"}]
+        "coding": [{"system": "http://loinc.org", "code": "24628-0", "display": "CT Chest"}],
+        "text": "Lung",
     }
 
 

@@ -17,7 +17,7 @@ def test_version_and_time_are_no_difference():
 @pytest.mark.parametrize(
     "added",
     [
-        {"text": {"status": "generated", "div": "<div/>"}},
+        {"language": "de"},
         {"extension": [{"url": "urn:x", "valueString": "x"}]},
         {"note": [{"text": "seen"}]},
         {"_description": {"id": "d"}},

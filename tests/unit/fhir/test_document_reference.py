@@ -25,11 +25,11 @@ ROOT = "https://imaging.example.org/spaces/main"
 RADIOLOGY_REPORT = [
     attributes(CodeValue="18748-4", CodingSchemeDesignator="LN", CodeMeaning="Diagnostic imaging study")
 ]
-CREATED = {"ContentDate": "20261121", "ContentTime": "205501"}
+CREATED = {"ContentDate": "20261121", "ContentTime": "205501", "TimezoneOffsetFromUTC": "+0900"}
 
 
 def documents(*instances, findings=None):
-    of_study = attributes(PatientID="4711", TimezoneOffsetFromUTC="+0900")
+    of_study = attributes(PatientID="4711", TimezoneOffsetFromUTC="+0100")
     made = revision(series("1.2.3.9", *instances, modality="SR"), of_study=of_study)
     found = document_references(made, study=STUDY, subject=SUBJECT, links=LINKS, findings=findings or Findings())
     return [checked(each) for each in found]
@@ -55,6 +55,7 @@ def test_a_report_is_told_whole():
         "docStatus": "final",
         "type": {
             "coding": [{"system": "http://loinc.org", "code": "18748-4", "display": "Diagnostic imaging study"}],
+            "text": "Diagnostic imaging study",
         },
         "subject": SUBJECT,
         "date": "2026-11-21T20:55:01+09:00",

@@ -15,6 +15,7 @@ from tests.unit.fhir.samples import LINKS
 DCM, SCT = codes.DCM, codes.SCT
 STUDY, SUBJECT = {"reference": "ImagingStudy/1"}, {"reference": "Patient/2"}
 CTDI_VOL, DLP = "DCM|113830|Mean CTDIvol", "DCM|113838|DLP"
+DLP_TOTAL = "DCM|113813|CT Dose Length Product Total"
 LATERALITY = "SCT|272741003|Laterality"
 BROKEN = {"vr": "SQ", "Value": [{"00080100": {"vr": "SH"}}]}
 
@@ -95,7 +96,8 @@ def test_a_ct_report_becomes_a_summary_and_an_observation_of_each_event() -> Non
             {
                 "code": {"coding": [{"system": dcm, "code": "121058", "display": "Procedure reported"}]},
                 "valueCodeableConcept": {
-                    "coding": [{"system": sct, "code": "77477000", "display": "Computed Tomography X-Ray"}]
+                    "coding": [{"system": sct, "code": "77477000", "display": "Computed Tomography X-Ray"}],
+                    "text": "Computed Tomography X-Ray",
                 },
             },
             {
@@ -119,10 +121,16 @@ def test_a_ct_report_becomes_a_summary_and_an_observation_of_each_event() -> Non
             of_report,
         ],
         "code": {"coding": [{"system": dcm, "code": "113852", "display": "Irradiation Event"}]},
-        "bodySite": {"coding": [{"system": sct, "code": "51185008", "display": "Chest"}]},
+        "bodySite": {"coding": [{"system": sct, "code": "51185008", "display": "Chest"}], "text": "Chest"},
     }
-    spiral = {"coding": [{"system": sct, "code": "116152004", "display": "Spiral Acquisition"}]}
-    phantom = {"coding": [{"system": dcm, "code": "113691", "display": "IEC Body Dosimetry Phantom"}]}
+    spiral = {
+        "coding": [{"system": sct, "code": "116152004", "display": "Spiral Acquisition"}],
+        "text": "Spiral Acquisition",
+    }
+    phantom = {
+        "coding": [{"system": dcm, "code": "113691", "display": "IEC Body Dosimetry Phantom"}],
+        "text": "IEC Body Dosimetry Phantom",
+    }
     assert said(first) == [
         ("Acquisition Protocol", "Thorax"),
         ("CT Acquisition Type", spiral),
@@ -238,6 +246,34 @@ def test_a_radiopharmaceutical_report_becomes_one_observation() -> None:
 )
 def test_what_says_nothing_of_a_dose_becomes_nothing(metadata: DicomJson) -> None:
     assert mapped(metadata) == []
+
+
+def test_a_unit_that_only_claims_to_be_ucum_is_a_word() -> None:
+    (made,) = mapped(report(*CT[:2], container("DCM|113811|CT Accumulated Dose Data", num(DLP_TOTAL, "406", "mGy cm"))))
+    assert ("CT Dose Length Product Total", {"value": 406, "unit": "the unit"}) in said(made)
+
+
+@pytest.mark.parametrize(
+    ("told", "earliest"),
+    [
+        (["20260102033000+0100", "20260102031400-0500"], "2026-01-02T03:30:00+01:00"),
+        (["20260102031500.5-0500", "20260102031500-0500"], "2026-01-02T03:15:00-05:00"),
+        (["20260102", "20260102031500-0500"], "2026-01-02T03:15:00-05:00"),
+        (["20260103", "20260102"], "2026-01-02"),
+    ],
+)
+def test_irradiation_began_with_the_earliest_event_as_time_goes(told: list[str], earliest: str) -> None:
+    events = [
+        container(
+            DCM.IrradiationEventXRayData,
+            uid(DCM.IrradiationEventUID, f"1.2.3.9.100.{number}"),
+            moment("DCM|111526|DateTime Started", value),
+            num("DCM|122130|Dose Area Product", "1", "Gy.m2"),
+        )
+        for number, value in enumerate(told)
+    ]
+    total = container(DCM.AccumulatedXRayDoseData, num("DCM|113722|Dose Area Product Total", "2", "Gy.m2"))
+    assert mapped(report(total, *events))[0]["effectiveDateTime"] == earliest
 
 
 def test_an_event_without_its_uid_has_no_observation_of_its_own() -> None:

@@ -22,6 +22,7 @@ def mapped(study: Revision, findings: Findings) -> list[Resource]:
     where = endpoints("main", LINKS, POLICY)
     resource = imaging_study(
         study,
+        space=SPACE,
         subject={"reference": f"Patient/{subject['id']}"},
         endpoints=[{"reference": f"Endpoint/{each['id']}"} for each in where],
         based_on=[],

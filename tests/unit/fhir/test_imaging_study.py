@@ -9,7 +9,7 @@ from imaging.fhir.findings import Findings
 from imaging.fhir.imaging_study import ELEMENTS, imaging_study
 from imaging.fhir.policy import PublishingPolicy
 from imaging.fhir.validation import checked
-from tests.unit.fhir.samples import LINKS, attributes, instance, revision, series, small_revision
+from tests.unit.fhir.samples import LINKS, SPACE, attributes, instance, revision, series, small_revision
 
 SUBJECT = {"reference": "Patient/p1"}
 ENDPOINTS = [{"reference": "Endpoint/e1"}, {"reference": "Endpoint/e2"}]
@@ -20,6 +20,7 @@ def mapped(study, findings=None, *, based_on=(), **policy):
     return checked(
         imaging_study(
             study,
+            space=SPACE,
             subject=SUBJECT,
             endpoints=ENDPOINTS,
             based_on=based_on,
@@ -124,6 +125,19 @@ def test_a_series_without_modality_says_that_it_is_unknown():
         ]
     }
     assert keywords == ()
+
+
+def test_each_series_started_in_the_zone_of_its_own_device():
+    study = revision(
+        series(
+            "1.2.3.1", instance("1.2.3.1.1"), SeriesDate="20261121", SeriesTime="1800", TimezoneOffsetFromUTC="+0900"
+        ),
+        series("1.2.3.2", instance("1.2.3.2.1"), SeriesDate="20261121", SeriesTime="1000"),
+        of_study=attributes(PatientID="4711", StudyDate="20261121", StudyTime="1000", TimezoneOffsetFromUTC="+0100"),
+    )
+    result = mapped(study)
+    assert result["started"] == "2026-11-21T10:00:00+01:00"
+    assert [each["started"] for each in result["series"]] == ["2026-11-21T18:00:00+09:00", "2026-11-21"]
 
 
 def test_hostile_values_leave_a_valid_resource_and_are_noted():

@@ -33,6 +33,7 @@ def test_they_are_what_the_mapping_asks_for():
     patient(whole.attributes, SPACE, LINKS, findings)
     imaging_study(
         whole,
+        space=SPACE,
         subject={},
         endpoints=[],
         based_on=[],

@@ -1,5 +1,6 @@
 import pytest
 
+from imaging.fhir.comparison import differs
 from imaging.fhir.imaging_study import NOTE_AUTHOR
 from imaging.fhir.merging import cancelled
 from imaging.fhir.own_identifier import own_identifier, with_own_identifier
@@ -54,6 +55,56 @@ def test_an_order_of_another_accession_number_is_ours_no_more_and_a_care_plan_st
     assert renewal(current, ours())["basedOn"] == [plan]
     renewed = {"reference": "ServiceRequest/2", "identifier": {**ACCESSION, "value": "A2"}}
     assert renewal(current, ours([renewed]))["basedOn"] == [renewed, plan]
+
+
+def test_an_order_that_others_linked_stands_once_and_stays_theirs():
+    mine = {"reference": "ServiceRequest/1", "identifier": {**ACCESSION, "value": "A1"}}
+    theirs = {"reference": "ServiceRequest/1/_history/2", "display": "CT Thorax"}
+    current = on_server(ours(), basedOn=[theirs])
+    assert renewal(current, ours([mine]))["basedOn"] == [theirs]
+    assert renewal(on_server(ours(), basedOn=[mine, theirs]), ours([mine]))["basedOn"] == [theirs]
+    assert renewal(current, ours())["basedOn"] == [theirs]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"encounter": {"reference": "Encounter/1"}},
+        {"reasonReference": [{"reference": "Condition/1"}]},
+        {"procedureReference": {"reference": "Procedure/1"}},
+        {"note": [{"text": "known to us since 2010"}]},
+        {"basedOn": [{"reference": "CarePlan/1"}]},
+        {"text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>of p1</div>"}},
+        {"encounter": {"reference": "#e"}, "contained": [{"resourceType": "Encounter", "id": "e"}]},
+    ],
+    ids=", ".join,
+)
+def test_what_others_wrote_of_a_patient_does_not_go_over_to_another(theirs):
+    current = on_server(ours(), **theirs, extension=[{"url": "urn:x", "valueCode": "x"}])
+    current["identifier"] = [*current["identifier"], THEIRS]
+    assert not differs(current, renewal(current, ours()))
+    moved = renewal(current, {**ours(), "subject": {"reference": "Patient/p2"}})
+    assert not set(theirs).intersection(moved)
+    assert (moved["subject"], moved["extension"]) == ({"reference": "Patient/p2"}, current["extension"])
+    assert THEIRS in moved["identifier"]
+
+
+def test_a_narrative_tells_no_state_that_has_passed():
+    current = on_server(ours(), text={"status": "generated", "div": "<div>1 image</div>"})
+    assert renewal(current, ours()) == current
+    assert "text" not in renewal(current, ours(StudyDescription="new"))
+    assert "text" not in cancelled(current)
+    gone = cancelled(current)
+    again = {**gone, "text": {"status": "generated", "div": "<div>cancelled</div>"}}
+    assert cancelled(again) == again
+
+
+def test_a_contained_resource_goes_with_what_refers_to_it():
+    doctor = {"resourceType": "Practitioner", "id": "d"}
+    before = ours(ReferringPhysicianName="Smith^Jane")
+    current = on_server(before, contained=[doctor], referrer={**before["referrer"], "reference": "#d"})
+    assert renewal(current, before) == current
+    assert "contained" not in renewal(current, ours())
 
 
 @pytest.mark.parametrize("element", ["series", "endpoint"])

@@ -14,7 +14,7 @@ def of(*requests, **of_study):
         for number, request in enumerate(requests)
     ]
     found = reasons(revision(*each_series, of_study=attributes(**of_study)), CodingSchemes(), findings)
-    return [each.get("text") or each["coding"][0]["code"] for each in found], findings.keywords
+    return [each["coding"][0]["code"] if "coding" in each else each["text"] for each in found], findings.keywords
 
 
 def request(text="", *coded):

@@ -16,6 +16,6 @@ def test_the_message_names_elements_and_no_values():
     patient = {"resourceType": "Patient", "birthDate": "secret", "name": [{"family": ["secret"]}]}
     with pytest.raises(Rejected, match=r"birthDate.*name\.0\.family") as caught:
         checked(patient)
-    assert caught.value.reason is RejectReason.MALFORMED_REQUEST
+    assert caught.value.reason is RejectReason.NOT_ACCEPTABLE
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None

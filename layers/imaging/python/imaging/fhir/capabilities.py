@@ -54,9 +54,19 @@ class Ways:
         told = (self._types or {}).get(resource_type, {})
         return Way(self._writes(told), told.get("conditionalCreate") is True)
 
-    def has(self, resource_type: str) -> bool:
-        """Whether the server knows the type, as far as it tells."""
-        return not self._types or resource_type in self._types
+    def searches(self, resource_type: str, parameter: str) -> bool:
+        """Whether the server searches the type by that parameter, as far as it tells."""
+        if not self._types:
+            return True
+        told = self._types.get(resource_type)
+        return told is not None and all(
+            wanted in names
+            for wanted, names in (
+                ("search-type", [each.get("code") for each in told.get("interaction", [])]),
+                (parameter, [each.get("name") for each in told.get("searchParam", [])]),
+            )
+            if names
+        )
 
     def _writes(self, told: Mapping[str, Any]) -> Writes:
         if self._wanted is not Writes.AUTO:

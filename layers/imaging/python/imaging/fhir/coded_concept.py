@@ -25,13 +25,10 @@ def codeable_concepts(attributes: Attributes, tag: str, schemes: CodingSchemes, 
 
 
 def codeable_concept(item: Attributes, schemes: CodingSchemes) -> Resource | None:
-    """A coded entry with its equivalents (0008,0121); without any code its meaning as text."""
+    """A coded entry with its equivalents (0008,0121), and what it means in the words of who chose it."""
     codings = [coding(each, schemes) for each in (item, *items(item, _EQUIVALENT_CODE_SEQUENCE))]
     coded = [each for each in codings if each and "code" in each]
-    if coded:
-        return {"coding": coded}
-    meaning = string(text(item, _CODE_MEANING))
-    return {"text": meaning} if meaning else None
+    return present(coding=coded, text=string(text(item, _CODE_MEANING))) or None
 
 
 def coding(item: Attributes, schemes: CodingSchemes) -> Resource | None:

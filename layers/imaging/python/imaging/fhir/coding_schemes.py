@@ -19,15 +19,23 @@ _CODING_SCHEME_IDENTIFICATION_SEQUENCE, _CODING_SCHEME_RESOURCES_SEQUENCE = "000
 _CODING_SCHEME_DESIGNATOR, _CODING_SCHEME_UID = "00080102", "0008010C"
 _CODING_SCHEME_URL_TYPE, _CODING_SCHEME_URL = "0008010A", "0008010E"
 
-# PS3.16 Table 8-1, by the names of https://hl7.org/fhir/R4/terminologies-systems.html.
+# PS3.16 Table 8-1, and of HL7 v2 Table 0396, which it takes in, what orders bring along; by the names of
+# https://hl7.org/fhir/R4/terminologies-systems.html and https://hl7.org/fhir/R4/icd.html. HCPCS and ICD-10-PCS, which
+# those leave to their owner, by the URI of https://terminology.hl7.org/external_terminologies.html.
 _KNOWN: Mapping[str, str] = {
     "C4": "http://www.ama-assn.org/go/cpt",
+    "CPT4": "http://www.ama-assn.org/go/cpt",
     "DCM": DICOM,
+    "HPC": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
     "I10": "http://hl7.org/fhir/sid/icd-10",
+    "I10C": "http://hl7.org/fhir/sid/icd-10-cm",
     "I10P": "http://www.cms.gov/Medicare/Coding/ICD10",
     "I11": "http://id.who.int/icd/release/11/mms",
     "I9C": "http://hl7.org/fhir/sid/icd-9-cm",
+    "I9CDX": "http://hl7.org/fhir/sid/icd-9-cm",
+    "I9CP": "http://hl7.org/fhir/sid/icd-9-cm",
     "LN": "http://loinc.org",
+    "MDC": "urn:iso:std:iso:11073:10101",
     "NCIt": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
     "NDC": "http://hl7.org/fhir/sid/ndc",
     "RADLEX": "http://www.radlex.org",

@@ -9,6 +9,7 @@ from imaging.fhir.coded_concept import codeable_concept, system_and_code
 from imaging.fhir.coding_schemes import CodingSchemes
 from imaging.fhir.primitives import Resource, date_time, present, string
 from imaging.fhir.sequence import first_item, items
+from imaging.fhir.ucum import is_ucum
 
 Concept: TypeAlias = tuple[str | None, str | None]
 """The URI of a code system, and a code of it."""
@@ -99,7 +100,7 @@ class ContentItem:
             return None
         unit = first_item(measured, _MEASUREMENT_UNITS_CODE_SEQUENCE) or {}
         system, code = system_and_code(unit, self._schemes)
-        if system == UCUM and code:
+        if system == UCUM and code and is_ucum(code):
             return {"value": self.number, "unit": code, "system": UCUM, "code": code}
         return present(value=self.number, unit=string(text(unit, "00080104")) or code)
 

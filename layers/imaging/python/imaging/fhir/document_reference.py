@@ -62,13 +62,14 @@ def document_references(
     study, subject
         References to the ImagingStudy and the Patient.
     """
-    schemes, offset = coding_schemes(revision), offset_from_utc(revision.attributes, findings)
+    schemes = coding_schemes(revision)
     found = []
     for series in revision.series:
         for instance in series.instances:
             if not is_document(instance.sop_class_uid):
                 continue
             key = revision.key_of(series.series_instance_uid, instance.sop_instance_uid)
+            offset = offset_from_utc(instance.attributes, findings)
             created = started(instance.attributes, _CONTENT_DATE, _CONTENT_TIME, offset, findings)
             kinds = codeable_concepts(instance.attributes, _CONCEPT_NAME_CODE_SEQUENCE, schemes, findings)
             found.append(

@@ -12,6 +12,7 @@ Radiation Dose*; TID 10021, *Radiopharmaceutical Radiation Dose*. HL7,
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from imaging.dicom.attributes import Attributes, text
 from imaging.fhir.coding_schemes import DICOM, SNOMED_CT, CodingSchemes
@@ -135,12 +136,14 @@ def _events(report: ContentItem) -> Iterator[tuple[ContentItem, str, list[str]]]
 
 
 def _started(scope: ContentItem, timezone_offset_from_utc: str) -> str | None:
-    """When irradiation began: as the report says, else when its earliest event did."""
+    """When irradiation began: as the report says, else when its earliest event did, a moment rather than a day."""
     start = scope.child(_START_OF_IRRADIATION)
     if start:
         return start.date_time(timezone_offset_from_utc)
-    moments = [item.date_time(timezone_offset_from_utc) for item, _ in scope.below() if item.concept in _STARTED]
-    return min(filter(None, moments), default=None)
+    told = [item.date_time(timezone_offset_from_utc) for item, _ in scope.below() if item.concept in _STARTED]
+    days = [each for each in told if each and "T" not in each]
+    moments = [each for each in told if each and "T" in each]
+    return min(moments, key=datetime.fromisoformat, default=None) or min(days, default=None)
 
 
 def _target_region(event: ContentItem) -> Resource | None:

@@ -16,7 +16,7 @@ from imaging.fhir.laterality import laterality
 from imaging.fhir.modality import UNKNOWN, modality
 from imaging.fhir.primitives import Resource, present, string, unsigned_int
 from imaging.fhir.series_performer import performers
-from imaging.fhir.started import started
+from imaging.fhir.started import offset_from_utc, started
 from imaging.model.revision import RevisionSeries
 
 _SERIES_NUMBER, _SERIES_DESCRIPTION = "00200011", "0008103E"
@@ -37,7 +37,6 @@ class OfStudy:
 
     endpoints: Sequence[Resource]
     schemes: CodingSchemes
-    timezone_offset_from_utc: str
     lists_instances: bool
     findings: Findings
 
@@ -45,6 +44,7 @@ class OfStudy:
 def imaging_series(series: RevisionSeries, of_study: OfStudy) -> Resource:
     """Map a series."""
     attributes, findings = series.attributes, of_study.findings
+    offset = offset_from_utc(attributes, findings)  # of its own: another device may stand in another zone
     return present(
         uid=series.series_instance_uid,
         number=findings.mapped(attributes, _SERIES_NUMBER, unsigned_int),
@@ -55,7 +55,7 @@ def imaging_series(series: RevisionSeries, of_study: OfStudy) -> Resource:
         endpoint=list(of_study.endpoints),
         bodySite=body_site(series, of_study.schemes, findings),
         laterality=laterality(series, findings),
-        started=started(attributes, _SERIES_DATE, _SERIES_TIME, of_study.timezone_offset_from_utc, findings),
+        started=started(attributes, _SERIES_DATE, _SERIES_TIME, offset, findings),
         performer=performers(attributes, of_study.schemes, findings),
         instance=[imaging_instance(each, findings) for each in series.instances] if of_study.lists_instances else [],
     )

@@ -24,6 +24,7 @@ from imaging.fhir.study_identifiers import study_identifiers
 from imaging.fhir.study_location import location
 from imaging.model.links import Links
 from imaging.model.revision import Revision
+from imaging.settings import Space
 
 _STUDY_DATE, _STUDY_TIME, _STUDY_DESCRIPTION = "00080020", "00080030", "00081030"
 _REFERRING_PHYSICIAN_NAME, _REFERRING_PHYSICIAN_IDENTIFICATION = "00080090", "00080096"
@@ -57,6 +58,7 @@ ELEMENTS = (
 def imaging_study(
     revision: Revision,
     *,
+    space: Space,
     subject: Resource,
     endpoints: Sequence[Resource],
     based_on: Sequence[Resource],
@@ -78,12 +80,12 @@ def imaging_study(
     schemes = coding_schemes(revision)
     offset = offset_from_utc(attributes, findings)
     lists_instances = revision.instances <= policy.max_listed_instances
-    of_study = OfStudy(endpoints, schemes, offset, lists_instances, findings)
+    of_study = OfStudy(endpoints, schemes, lists_instances, findings)
     return present(
         resourceType="ImagingStudy",
         id=imaging_study_id(revision.study),
         meta={"source": links.space(revision.study.space)},
-        identifier=study_identifiers(revision, links, findings),
+        identifier=study_identifiers(revision, space, links, findings),
         status="available",  # its images can be retrieved
         modality=acquisition_modalities(revision, findings),
         subject=subject,

@@ -31,7 +31,7 @@ def checked(resource: Resource) -> Resource:
     Raises
     ------
     Rejected
-        `MALFORMED_REQUEST`; the message names the elements, never their values.
+        `NOT_ACCEPTABLE`; the message names the elements, never their values.
     """
     kind = resource["resourceType"]
     try:
@@ -39,6 +39,6 @@ def checked(resource: Resource) -> Resource:
     except ValidationError as error:
         elements = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
         raise Rejected(
-            RejectReason.MALFORMED_REQUEST, f"The study's {kind} would not be valid FHIR in {', '.join(elements)}."
+            RejectReason.NOT_ACCEPTABLE, f"The study's {kind} would not be valid FHIR in {', '.join(elements)}."
         ) from None
     return resource
