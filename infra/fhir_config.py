@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.section import HTTP_ADDRESS, ConfigurationError, Section
+from infra.section import HTTP_ADDRESS, KMS_KEY_ARN, SAFE_ORIGIN, ConfigurationError, Section
 
 _WHERE = ("base_url", "healthlake_datastore_id", "create_healthlake")
-_OF_A_SERVER = ("base_url", "authorization", "token_secret_arn", "smart")
+_OF_A_SERVER = ("base_url", "authorization", "token_secret_arn", "smart", "kms_key_arn")
 _POLICY = (
     *("patient", "on_delete", "writes", "enforce_validation", "max_listed_instances"),
     *("document_references", "dose_observations", "managing_organization", "invoke_image_display"),
@@ -14,6 +14,8 @@ _POLICY = (
 _SECRET_ARN = "arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}"
 _MUST_BE_SECRET = "the whole ARN of a secret, the six characters at its end included"
 _ADDRESS = "an http(s) address without a slash at the end"
+_SAFE_ADDRESS = rf"{SAFE_ORIGIN}(/\S*[^/\s])?"
+_MUST_BE_SAFE = "an https address without a slash at the end, since what proves who we are is sent there"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class SmartConfiguration:
         return cls(
             client_id=section.text("client_id", pattern=r"\S+", must="the client id that the FHIR server knows us by"),
             key_secret_arn=section.text("key_secret_arn", pattern=_SECRET_ARN, must=_MUST_BE_SECRET),
-            token_url=section.text("token_url", "", pattern=r"|https?://[^/\s]+\S*", must="an http(s) address"),
+            token_url=section.text("token_url", "", pattern=rf"|{SAFE_ORIGIN}(/\S*)?", must="an https address"),
             scope=section.text("scope", "system/*.cruds", pattern=r"[!#-\[\]-~]+( [!#-\[\]-~]+)*", must=must),
         )
 
@@ -58,6 +60,8 @@ class FhirConfiguration:
         Of any R4 server; empty for HealthLake.
     authorization
         ``none``, ``bearer`` (the token is in the secret), ``smart`` or ``sigv4``.
+    kms_key_arn
+        Of the key of its own that the secret is encrypted with; empty for none.
     healthlake_datastore_id
         Of a store that exists; empty with `create_healthlake`.
     policy
@@ -68,6 +72,7 @@ class FhirConfiguration:
     authorization: str = "sigv4"
     token_secret_arn: str = ""
     smart: SmartConfiguration | None = None
+    kms_key_arn: str = ""
     healthlake_datastore_id: str = ""
     create_healthlake: bool = False
     policy: Mapping[str, object] = field(default_factory=dict)
@@ -115,11 +120,15 @@ class FhirConfiguration:
         ):
             if (authorization == its) != (key in section):
                 raise section.error(key, f"{what} with authorization '{its}', and only then")
+        address, must = (HTTP_ADDRESS, _ADDRESS) if authorization == "none" else (_SAFE_ADDRESS, _MUST_BE_SAFE)
+        if authorization == "none" and "kms_key_arn" in section:
+            raise section.error("kms_key_arn", "left out without a secret, which it encrypts")
         return cls(
-            base_url=section.text("base_url", pattern=HTTP_ADDRESS, must=_ADDRESS),
+            base_url=section.text("base_url", pattern=address, must=must),
             authorization=authorization,
             token_secret_arn=section.text("token_secret_arn", "", pattern=f"|{_SECRET_ARN}", must=_MUST_BE_SECRET),
             smart=SmartConfiguration.of(section.value("smart")) if authorization == "smart" else None,
+            kms_key_arn=section.text("kms_key_arn", "", pattern=f"|{KMS_KEY_ARN}", must="the ARN of a KMS key"),
             policy=_policy(section),
         )
 

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Mapping
 HTTP_ADDRESS = r"https?://[^/\s]+(/\S*[^/\s])?"
 """A pattern: absolute, without a slash at the end."""
 
+SAFE_ORIGIN = r"(https://[^/\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?)"
+"""A pattern of where an address begins that nobody can listen in to: TLS, or this machine."""
+
+KMS_KEY_ARN = "arn:[^:]+:kms:[^:]+:[0-9]{12}:key/[A-Za-z0-9-]+"
+
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the message is one sentence that names the key."""

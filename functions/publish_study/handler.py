@@ -21,6 +21,9 @@ from imaging.model.identifiers import StudyKey
 from imaging.model.publication import ErrorKind
 from imaging.pipeline.publish_study import Attempt, Published
 
+SPARE_SECONDS = 30
+"""Of the function's time: for a token that a request still has to ask for, and to record what became of the study."""
+
 logger = Logger()
 tracer = Tracer(patch_modules=["boto3"])  # not requests: a trace would show the addresses of Patients
 metrics = Metrics()
@@ -70,4 +73,5 @@ def _tell(published: Published, about: dict[str, Any]) -> None:
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Publish each study; one that fails does not hold up the others."""
+    process().allow(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
     return process_partial_response(event=event, record_handler=_publish, processor=processor, context=context)

@@ -217,7 +217,6 @@ def use_healthlake(datastore_arn: str) -> Grants:
             actions=[
                 "healthlake:ReadResource",
                 "healthlake:SearchWithPost",
-                "healthlake:SearchWithGet",  # of the pages after the first
                 "healthlake:ProcessBundle",
                 "healthlake:CreateResource",
                 "healthlake:UpdateResource",
@@ -228,9 +227,15 @@ def use_healthlake(datastore_arn: str) -> Grants:
     ]
 
 
-def read_secret(secret_arn: str) -> Grants:
-    """Read the FHIR server's bearer token."""
-    return [iam.PolicyStatement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=[secret_arn])]
+def read_secret(secret_arn: str, kms_key_arn: str = "") -> Grants:
+    """Read what proves to others who we are; with the key of its own that it is encrypted with, if it has one.
+
+    That key's policy must let us, too.
+    """
+    read = iam.PolicyStatement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=[secret_arn])
+    if not kms_key_arn:
+        return [read]
+    return [read, iam.PolicyStatement(sid="DecryptToken", actions=["kms:Decrypt"], resources=[kms_key_arn])]
 
 
 def read_stream(archive: Archive) -> Grants:

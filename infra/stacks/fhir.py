@@ -21,6 +21,8 @@ from infra.fhir_config import FhirConfiguration
 # The function puts a study off for longer and longer, an hour and a half in all; what is in the
 # dead-letter queue then, the sweep announces again.
 _TRIES = 14
+# Less than the two minutes that a study is one process's to publish; the process keeps some of it to tell what came.
+_TIMEOUT = Duration.seconds(90)
 
 
 class FhirStack(Stack):
@@ -41,9 +43,7 @@ class FhirStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         base_url, server_grants = self._server(fhir)
-        publish_queue = WorkQueue(
-            self, "PublishStudy", archive.alarms, worker_timeout=Duration.seconds(60), tries=_TRIES
-        )
+        publish_queue = WorkQueue(self, "PublishStudy", archive.alarms, worker_timeout=_TIMEOUT, tries=_TRIES)
         self.queue = ListedQueue.of("publish_study", publish_queue)
         processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=dependencies)
         function = processes.add(
@@ -78,7 +78,7 @@ class FhirStack(Stack):
 
     def _server(self, fhir: FhirConfiguration) -> tuple[str, grants.Grants]:
         if fhir.base_url:
-            return fhir.base_url, grants.read_secret(fhir.secret_arn) if fhir.secret_arn else []
+            return fhir.base_url, grants.read_secret(fhir.secret_arn, fhir.kms_key_arn) if fhir.secret_arn else []
         datastore_id = fhir.healthlake_datastore_id or self._datastore().attr_datastore_id
         datastore_arn = self.format_arn(
             service="healthlake",

@@ -3,6 +3,7 @@
 import json
 import re
 
+from imaging.pipeline.publish_study import TURN
 from tests.infra.synthesised import as_list, flat, of_stack
 
 METHODS = ["DELETE", *["GET"] * 3, *["HEAD"] * 3, *["OPTIONS"] * 3, "POST"]
@@ -118,6 +119,15 @@ def test_a_bearer_token_is_read_by_the_publisher_alone(existing):
     assert statement["Resource"] == "arn:aws:secretsmanager:us-east-1:123456789012:secret:fhir-AbCdEf"
 
 
+def test_a_publisher_ends_before_its_turn_at_a_study_does_and_before_its_message_comes_back(existing):
+    timeout = existing.process("publish_study")["Timeout"]
+
+    [queue] = [
+        queue for queue in of_stack("ImagingFhir", existing.properties("AWS::SQS::Queue")) if "RedrivePolicy" in queue
+    ]
+    assert timeout < TURN.total_seconds() < queue["VisibilityTimeout"]
+
+
 def test_the_publisher_knows_when_its_queue_gives_up(existing):
     tries = existing.process("publish_study")["Environment"]["Variables"]["PUBLISH_TRIES"]
 
@@ -129,8 +139,10 @@ def test_the_publisher_knows_when_its_queue_gives_up(existing):
 
 def test_a_key_is_read_by_the_publisher_alone_and_it_knows_what_to_say_with_it(synthesise):
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf"
+    key = "arn:aws:kms:us-east-1:123456789012:key/0123abcd-0123-4567-89ab-0123456789ab"
     smart = {"client_id": "imaging", "key_secret_arn": arn}
     fhir = {
+        "kms_key_arn": key,
         "base_url": "https://fhir.example.org/r4",
         "authorization": "smart",
         "smart": smart,
@@ -146,6 +158,8 @@ def test_a_key_is_read_by_the_publisher_alone_and_it_knows_what_to_say_with_it(s
     ]
     assert "PublishStudy" in name
     assert statement["Resource"] == arn
+    with_their_key = [(name, each["Action"]) for name, each in made.statements() if each["Resource"] == key]
+    assert with_their_key == [(name, "kms:Decrypt")]
     variables = made.process("publish_study")["Environment"]["Variables"]
     assert {key: value for key, value in variables.items() if key.startswith("FHIR_")} == {
         "FHIR_AUTHORIZATION": "smart",

@@ -96,29 +96,29 @@ def test_a_study_is_leased_to_one_and_taken_over_when_that_one_is_late(either, s
 
     other = leased(either, study, "b", LATER)
     late = Publication(study, 1, LATER)
-    assert not either.published(lease, late, None)
-    assert not either.published(lease, late, error(study, ErrorKind.INVALID_TAG))
+    assert not either.published(lease, late, [])
+    assert not either.published(lease, late, [error(study, ErrorKind.INVALID_TAG)])
     either.failed(error(study, ErrorKind.RETRYING), lease)
     assert either.read(study) == Publication(study)
 
-    assert either.published(other, replace(late, revision=2), None)
+    assert either.published(other, replace(late, revision=2), [])
     assert either.read(study).revision == 2
 
 
 def test_what_was_published_is_read_back_and_the_lease_is_let_go(either, study):
     after = Publication(study, 3, START, ("DocumentReference/1", "Observation/2"))
-    assert either.published(leased(either, study), after, None)
+    assert either.published(leased(either, study), after, [])
     assert either.read(study) == after
     assert leased(either, study, "b").publication == after
 
 
 def test_a_publisher_that_is_late_but_was_not_replaced_may_still_record(either, study):
     lease = leased(either, study, now=START - timedelta(hours=1))
-    assert either.published(lease, Publication(study, 1, START), None)
+    assert either.published(lease, Publication(study, 1, START), [])
 
 
 def test_a_study_without_entries_costs_two_writes_and_no_transaction(publications, study, calls):
-    publications.published(leased(publications, study), Publication(study, 1, START), None)
+    publications.published(leased(publications, study), Publication(study, 1, START), [])
     assert calls == ["UpdateItem", "GetItem", "UpdateItem"]
 
 
@@ -126,22 +126,22 @@ def test_a_failure_replaces_the_last_one_and_a_success_clears_all(either, entrie
     for kind in (ErrorKind.RETRYING, ErrorKind.RETRIES_EXHAUSTED, ErrorKind.FHIR_REFUSED, ErrorKind.NOT_PUBLISHED):
         either.failed(error(study, kind), leased(either, study))
         assert entries_of(study) == [error(study, kind)]
-    assert either.published(leased(either, study), Publication(study, 1, START), None)
+    assert either.published(leased(either, study), Publication(study, 1, START), [])
     assert entries_of(study) == []
 
 
 def test_what_was_left_out_stays_beside_a_later_failure_until_it_is_mended(either, entries_of, study):
     left_out, failed = error(study, ErrorKind.INVALID_TAG), error(study, ErrorKind.RETRYING, revision=2)
     first = Publication(study, 1, START)
-    assert either.published(leased(either, study), first, left_out)
+    assert either.published(leased(either, study), first, [left_out])
     either.failed(failed, leased(either, study, "b"))
     assert entries_of(study) == [left_out, failed]
     assert either.read(study) == first
 
     again = replace(left_out, revision=2, message="StudyDate is no date.")
-    assert either.published(leased(either, study, "c"), Publication(study, 2, START), again)
+    assert either.published(leased(either, study, "c"), Publication(study, 2, START), [again])
     assert entries_of(study) == [again]
-    assert either.published(leased(either, study, "d"), Publication(study, 3, START), None)
+    assert either.published(leased(either, study, "d"), Publication(study, 3, START), [])
     assert entries_of(study) == []
 
 
@@ -149,7 +149,7 @@ def test_who_had_no_lease_says_that_it_failed_unless_that_revision_is_published(
     lease, failed = leased(either, study), error(study, ErrorKind.RETRYING, revision=2)
     either.failed(failed, None)
     assert entries_of(study) == [failed]
-    assert either.published(lease, Publication(study, 2, START), None)
+    assert either.published(lease, Publication(study, 2, START), [])
     either.failed(failed, None)
     assert entries_of(study) == []
 
@@ -157,7 +157,7 @@ def test_who_had_no_lease_says_that_it_failed_unless_that_revision_is_published(
 @pytest.mark.parametrize("invalid", [False, True])
 def test_a_write_whose_answer_was_lost_is_not_taken_for_anothers(publications, study, invalid):
     """The client sends the same write again and meets its own row."""
-    left_out = error(study, ErrorKind.INVALID_TAG) if invalid else None
+    left_out = [error(study, ErrorKind.INVALID_TAG)] if invalid else []
     lease, after = leased(publications, study), Publication(study, 1, START)
     assert leased(publications, study, "a") == lease
     assert publications.published(lease, after, left_out)
@@ -191,7 +191,7 @@ def test_entries_of_a_space_come_newest_first_by_kind_and_page_by_page(publicati
 
 def test_thousands_of_further_resources_fit_in_the_row_of_their_study(publications, study):
     after = Publication(study, 1, START, tuple(f"DocumentReference/{uuid4()}" for _ in range(10_000)))
-    assert publications.published(leased(publications, study), after, None)
+    assert publications.published(leased(publications, study), after, [])
     assert publications.read(study) == after
 
 
@@ -205,7 +205,7 @@ def test_an_entry_that_the_index_still_lists_is_as_its_row_says(publications, er
         for kind, arguments in ((kind, _index_of(study.space, kind)) for kind in ErrorKind)
     }
     publications.failed(error(study, ErrorKind.RETRIES_EXHAUSTED, LATER), None)
-    publications.published(leased(publications, other), Publication(other, 1, START), None)
+    publications.published(leased(publications, other), Publication(other, 1, START), [])
 
     def lagging(**arguments):
         kind = ErrorKind(arguments["ExpressionAttributeValues"][":pending"]["S"].split("#")[1])
@@ -244,7 +244,58 @@ def test_an_id_that_the_server_chose_is_claimed_by_one_remembered_and_forgotten(
     known.remember(name, "17")
     assert known.find(name) == "17"
     assert not known.claim(name, "c", now=LATER + timedelta(days=1), until=LATER + timedelta(days=2))
-    known.forget(name)
-    known.forget(name)
+    known.give_back(name, "b")
+    known.forget(name, "16")
+    assert known.find(name) == "17"
+    known.forget(name, "17")
+    known.forget(name, "17")
     assert known.find(name) is None
     assert known.claim(name, "c", now=START, until=SOON)
+
+
+def test_a_claim_is_given_back_only_by_who_has_it(known):
+    name = str(uuid4())
+    known.give_back(name, "a")
+    assert known.claim(name, "a", now=START, until=SOON)
+    known.give_back(name, "b")
+    known.forget(name, "17")
+    assert not known.claim(name, "b", now=START, until=SOON)
+    known.give_back(name, "a")
+    assert known.claim(name, "b", now=START, until=SOON)
+
+
+def test_of_those_who_speak_of_a_resource_the_latest_is_heard_and_may_repeat_itself(known):
+    name = str(uuid4())
+    assert known.claim(name, "a", now=START, until=SOON)
+    assert known.speaks(name, SOON)
+    assert known.speaks(name, SOON)
+    assert not known.speaks(name, START)
+    known.remember(name, "17")
+    assert not known.speaks(name, START)
+    assert known.speaks(name, LATER)
+    assert not known.speaks(name, SOON)
+    assert known.speaks(str(uuid4()), START)
+
+
+def test_what_is_noted_under_way_leaves_lease_and_entries_and_is_noted_by_who_has_the_lease(either, entries_of, study):
+    failed, so_far = error(study, ErrorKind.RETRYING), Publication(study, 1, START, ("Observation/2",))
+    either.failed(failed, leased(either, study))
+    lease = leased(either, study, "b")
+    assert either.noted(lease, so_far)
+    assert either.noted(lease, so_far)
+    assert either.read(study) == so_far
+    assert entries_of(study) == [failed]
+    assert either.lease(study, "c", now=START, until=LATER) is None
+    assert not either.noted(PublicationLease("c", Publication(study)), replace(so_far, revision=2))
+    assert either.published(lease, replace(so_far, further=()), [])
+    assert either.read(study).further == ()
+    assert not either.noted(lease, so_far)
+
+
+def test_what_is_published_can_leave_an_entry_of_each_sort(either, entries_of, study):
+    left_out, refused = error(study, ErrorKind.INVALID_TAG), error(study, ErrorKind.FHIR_REFUSED)
+    after = Publication(study, 1, START)
+    assert either.published(leased(either, study), after, [left_out, refused])
+    assert entries_of(study) == [left_out, refused]
+    assert either.published(leased(either, study, "b"), after, [refused])
+    assert entries_of(study) == [refused]

@@ -1,5 +1,7 @@
+import logging
 import re
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import parse_qs, urlsplit
@@ -10,19 +12,20 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from imaging.aws import fhir_server as module
+from imaging.aws import fhir_requests
 from imaging.aws.fhir_server import HttpFhirServer, fhir_server
 from imaging.errors import Rejected, RejectReason, Unavailable
-from imaging.ports.outside import VersionConflict
+from imaging.ports.outside import NotAllowed, TooBusy, VersionConflict
 from imaging.settings import MissingSetting, Settings
 from infra.local.settings import HOST
 from tests.unit.aws.scripted_server import scripted_server
 
 BUNDLE = {"resourceType": "Bundle", "type": "transaction", "entry": []}
+OF_TWO = {**BUNDLE, "entry": [{}, {}]}
 RESPONSE = {"resourceType": "Bundle", "type": "transaction-response", "entry": []}
 PATIENT = {"resourceType": "Patient", "id": "p1"}
 MAY_PASS = [401, 403, 408, 409, 412, 423, 425, 429, 500, 502, 503, 504]
-FOR_GOOD = [302, 400, 404, 405, 410, 413, 415, 422]
+FOR_GOOD = [400, 404, 405, 410, 413, 415, 422]
 
 
 @pytest.fixture(autouse=True)
@@ -95,22 +98,40 @@ def test_what_a_search_brings_along_is_no_match(server, script):
 
 
 @pytest.mark.parametrize(
-    ("following", "path", "query"),
+    ("following", "query"),
     [
-        ("http://10.0.0.7:8080/fhir/Patient?page=AAMA%2B%2F%3D&_count=50", "/fhir/Patient", {"page": "AAMA+/="}),
-        ("https://inside.example/r4/Patient/_search?ct=a:/b~c d", "/fhir/Patient", {"ct": "a:/b~c d"}),
-        ("http://hapi/fhir?_getpages=8-4&_pretty=", "/fhir", {"_getpages": "8-4"}),
-        ("Patient?page=2", "/fhir/Patient", {"page": "2"}),
+        ("http://10.0.0.7:8080/fhir/Patient?page=AAMA%2B%2F%3D&_count=50", {"page": "AAMA+/=", "_count": "50"}),
+        ("https://inside.example/r4/Patient/_search?ct=a:/b~c d", {"ct": "a:/b~c d"}),
+        ("Patient?identifier=a%7C4711&page=2", {"identifier": "a|4711", "page": "2"}),
     ],
 )
-def test_finds_all_pages_at_the_address_it_was_given(server, script, following, path, query):
+def test_the_next_page_is_asked_for_by_a_form_too_since_its_link_repeats_the_criteria(server, script, following, query):
     script.answers = [(200, searchset(PATIENT, following=following)), (200, searchset({**PATIENT, "id": "p2"}))]
     assert [each["id"] for each in server.search("Patient", {"identifier": "a|1"})] == ["p1", "p2"]
     request = script.requests[1]
-    asked = urlsplit(request.path)
-    assert (request.method, asked.path) == ("GET", path)
-    assert {name: values[0] for name, values in parse_qs(asked.query).items() if name != "_count"} == query
-    assert not set(asked.query) & set("+/: ")
+    assert (request.method, request.path) == ("POST", "/fhir/Patient/_search")
+    assert {name: values[0] for name, values in parse_qs(request.body.decode()).items()} == query
+    assert request.headers["Prefer"] == "handling=strict"
+
+
+def test_a_server_that_keeps_its_pages_at_the_base_is_asked_there(server, script):
+    following = "http://hapi/fhir?_getpages=8-4&_token=a+b:/c"
+    script.answers = [(200, searchset(PATIENT, following=following)), (200, searchset({**PATIENT, "id": "p2"}))]
+    assert [each["id"] for each in server.search("Patient", {"identifier": "a|1"})] == ["p1", "p2"]
+    request = script.requests[1]
+    assert (request.method, urlsplit(request.path).path) == ("GET", "/fhir")
+    assert parse_qs(urlsplit(request.path).query) == {"_getpages": ["8-4"], "_token": ["a b:/c"]}
+    assert not set(urlsplit(request.path).query) & set("+/: ")
+
+
+@pytest.mark.parametrize("following", ["Patient?identifier=a%7C4711&page=2", "http://hapi/fhir?identifier=a%7C4711"])
+def test_no_log_says_whom_a_search_was_for_when_a_connection_breaks(server, script, caplog, following):
+    script.answers = [(200, searchset(PATIENT, following=following))]
+    script.fails_at = lambda request: "connection" if len(script.requests) > 1 else ""
+    with caplog.at_level(logging.DEBUG), pytest.raises(Unavailable, match="did not answer") as caught:
+        server.search("Patient", {"identifier": "a|4711"})
+    assert len(script.requests) > 2, "it was tried again"
+    assert "4711" not in caplog.text + str(caught.value)
 
 
 def test_a_search_that_never_ends_is_refused(server, script):
@@ -118,7 +139,7 @@ def test_a_search_that_never_ends_is_refused(server, script):
     with pytest.raises(Rejected, match="pass over the criteria identifier") as caught:
         server.search("Patient", {"identifier": "a|4711"})
     assert "4711" not in str(caught.value)
-    assert len(script.requests) == 21
+    assert len(script.requests) == 20
 
 
 def test_posts_a_transaction_to_the_base(server, script):
@@ -131,7 +152,7 @@ def test_posts_a_transaction_to_the_base(server, script):
 
 
 def test_a_base_that_ends_in_a_slash_is_kept_so(script):
-    script.answers = [(200, RESPONSE)]
+    script.answers = [(200, RESPONSE), (200, PATIENT)]
     server = HttpFhirServer(script.base_url + "/")
     server.transact(BUNDLE)
     server.read("Patient", "p1")
@@ -142,13 +163,53 @@ def test_a_base_that_ends_in_a_slash_is_kept_so(script):
 def test_tells_what_the_server_says_of_each_entry(server, script):
     responses = [{"status": "201 Created", "location": "Patient/7/_history/1"}, {"status": "200"}]
     script.answers = [(200, {**RESPONSE, "entry": [{"response": each} for each in responses]})]
-    assert server.transact({**BUNDLE, "entry": [{}, {}]}) == responses
+    assert server.transact(OF_TWO) == responses
 
 
-@pytest.mark.parametrize("body", [b"", {"resourceType": "Bundle"}, RESPONSE, {**RESPONSE, "entry": [None, 5]}])
-def test_a_server_may_say_little_of_a_transaction(server, script, body):
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        {"status": "maintenance"},
+        {"resourceType": "OperationOutcome", "issue": [{"severity": "fatal", "code": "exception"}]},
+        {"resourceType": "Bundle"},
+        searchset(),
+        RESPONSE,
+        {**RESPONSE, "entry": [None, 5]},
+        {**RESPONSE, "entry": [{"response": {"status": "200"}}]},
+        {**RESPONSE, "entry": [{"response": {"status": "200"}}, {"response": {"location": "Patient/7"}}]},
+    ],
+)
+def test_what_tells_not_of_every_entry_is_no_answer_to_a_transaction(server, script, status, body):
+    script.answers = [(status, body)]
+    with pytest.raises(Unavailable, match=rf"answered {status} without .* imaging\.fhir\.base_url"):
+        server.transact(OF_TWO)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", {"status": "maintenance"}, outcome("exception"), RESPONSE, {**PATIENT, "id": "p2"}]
+)
+def test_what_is_another_thing_is_no_answer_to_a_question(server, script, body):
     script.answers = [(200, body)]
-    assert server.transact({**BUNDLE, "entry": [{}, {}]}) == [{}, {}]
+    for asked in (
+        lambda: server.search("Patient", {"identifier": "a|1"}),
+        lambda: server.read("Patient", "p1"),
+        server.capabilities,
+    ):
+        with pytest.raises(Unavailable, match="answered 200 without"):
+            asked()
+    script.answers = [(200, {"resourceType": "CapabilityStatement"})]
+    assert server.capabilities(), "what was no answer is not kept"
+
+
+@pytest.mark.parametrize("status", [302, 404, 405, 410])
+@pytest.mark.parametrize("body", [b"", b"<html/>", {"message": "Not Found"}])
+def test_what_stands_before_the_server_cannot_say_that_something_is_not_there(server, script, status, body):
+    script.answers = [(status, body)]
+    for asked in (lambda: server.read("Patient", "p1"), lambda: server.transact(BUNDLE)):
+        with pytest.raises(Unavailable, match=f"answered {status} without an OperationOutcome"):
+            asked()
 
 
 @pytest.mark.parametrize("status", MAY_PASS)
@@ -171,7 +232,7 @@ def test_what_the_server_refuses_for_good_is_rejected(server, script, status):
 
 @pytest.mark.parametrize(
     ("status", "failure"),
-    [("412", VersionConflict), ("409 Conflict", VersionConflict), ("422 Unprocessable", Rejected)],
+    [("412", VersionConflict), ("409 Conflict", VersionConflict), ("422 Unprocessable", Rejected), ("404", Rejected)],
 )
 def test_an_entry_that_failed_fails_the_transaction(server, script, status, failure):
     failed = {"response": {"status": status, "outcome": outcome("conflict", "Doe^Jane 4711")}}
@@ -193,6 +254,13 @@ def test_an_entry_that_failed_fails_the_transaction(server, script, status, fail
 def test_says_how_a_refusal_is_mended(server, script, status, mended_by):
     script.answers = [(status, b"")]
     with pytest.raises((Rejected, Unavailable), match=mended_by):
+        server.transact(BUNDLE)
+
+
+@pytest.mark.parametrize(("status", "failure"), [(401, NotAllowed), (403, NotAllowed), (429, TooBusy)])
+def test_tells_what_the_server_does_not_let_us_do_from_what_it_has_no_time_for(server, script, status, failure):
+    script.answers = [(status, b"")]
+    with pytest.raises(failure):
         server.transact(BUNDLE)
 
 
@@ -267,13 +335,34 @@ def test_a_connection_closed_in_the_middle_is_unavailable(server, script):
 
 
 def test_no_answer_in_time_is_unavailable(server, script, monkeypatch):
-    monkeypatch.setattr(module, "_READ_TIMEOUT_SECONDS", (1, 0.1))
-    monkeypatch.setattr(module, "_TRANSACTION_TIMEOUT_SECONDS", (1, 0.1))
+    monkeypatch.setattr(fhir_requests, "_READ_TIMEOUT_SECONDS", (1, 0.1))
+    monkeypatch.setattr(fhir_requests, "_TRANSACTION_TIMEOUT_SECONDS", (1, 0.1))
     script.answers, script.silent = [(200, RESPONSE)], True
     with pytest.raises(Unavailable, match="did not answer"):
         server.transact(BUNDLE)
     with pytest.raises(Unavailable, match="did not answer"):
         server.read("Patient", "p1")
+
+
+def test_nothing_takes_longer_than_there_is_time(server, script):
+    script.answers, script.silent = [(200, RESPONSE)], True
+    began = time.monotonic()
+    server.allow(4.3)
+    for asked in (lambda: server.read("Patient", "p1"), lambda: server.transact(BUNDLE)):
+        with pytest.raises(Unavailable):
+            asked()
+    assert time.monotonic() - began < 4.3
+    assert len(script.requests) == 1, "tried once, and the second not at all"
+
+
+def test_time_that_is_over_is_told_and_given_anew_for_the_next_study(server, script):
+    script.answers = [(200, PATIENT)]
+    server.allow(3)
+    with pytest.raises(Unavailable, match="has no time left"):
+        server.read("Patient", "p1")
+    server.allow(60)
+    assert server.read("Patient", "p1") == PATIENT
+    assert len(script.requests) == 1
 
 
 def test_a_server_that_is_down_is_unavailable():

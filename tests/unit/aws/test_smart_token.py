@@ -217,6 +217,15 @@ def test_a_server_that_does_not_tell_where_tokens_are_is_told_of(known, asked):
         asked(jwk(P384))
 
 
+@pytest.mark.parametrize(
+    "told", ["http://elsewhere.example/token", "http://localhost.example/token", "token", "http:/"]
+)
+def test_nothing_that_proves_who_we_are_goes_where_others_can_listen(asked, known, monkeypatch, told):
+    monkeypatch.setattr(type(known), "token_url", told)
+    with pytest.raises(Unavailable, match=r"no https address.*imaging\.fhir\.smart\.token_url"):
+        asked(jwk(P384))
+
+
 def test_an_authorization_server_that_is_down_is_unavailable(known, asked):
     with socket.socket() as unused:
         unused.bind((HOST, 0))

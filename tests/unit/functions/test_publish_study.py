@@ -27,6 +27,7 @@ class FakePublishStudy:
     published: list[tuple[StudyKey, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     messages_put_off: list[tuple[str, int, float]] = field(default_factory=list)
+    seconds_allowed: list[float] = field(default_factory=list)
 
     def put_off(self, receipt_handle: str, tries: int, at_least_seconds: float) -> None:
         self.messages_put_off.append((receipt_handle, tries, at_least_seconds))
@@ -47,6 +48,10 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:publish_study"
     aws_request_id = "1"
 
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 89_500
+
 
 @pytest.fixture
 def handler(monkeypatch):
@@ -60,7 +65,9 @@ def handler(monkeypatch):
 @pytest.fixture
 def publish(handler, monkeypatch):
     publish = FakePublishStudy()
-    monkeypatch.setattr(handler, "process", lambda: Publishing(publish, publish.put_off, TRIES))
+    monkeypatch.setattr(
+        handler, "process", lambda: Publishing(publish, publish.put_off, TRIES, publish.seconds_allowed.append)
+    )
     return publish
 
 
@@ -99,6 +106,11 @@ def test_each_study_is_published_at_its_revision(handler, publish):
     answer = handler.lambda_handler(batch("1.1", "1.2"), Context())
     assert failed(answer) == []
     assert publish.published == [(StudyKey("main", "1.1"), 7), (StudyKey("main", "1.2"), 7)]
+
+
+def test_the_server_has_the_functions_time_but_for_what_it_takes_to_tell_what_came(handler, publish):
+    handler.lambda_handler(batch("1.1"), Context())
+    assert publish.seconds_allowed == [59.5]
 
 
 @pytest.mark.parametrize("failure", [Unavailable("down"), KeyError("unforeseen")])

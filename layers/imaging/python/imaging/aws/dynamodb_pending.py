@@ -119,11 +119,16 @@ class DynamoDbPendingWork:
         )
 
     def revision_published(self, study: StudyKey, number: int) -> None:
-        """Remove the mark of a revision."""
+        """Remove the mark that asks to publish a revision; one that asks to announce it stays.
+
+        Where publishing overtakes the announcement, that leaves a mark which
+        the sweep takes up: then there is nothing left to write.
+        """
         self._table.update(
             revision_row_key(study, number),
             UpdateExpression=_REMOVE,
-            ConditionExpression="attribute_exists(pk)",
+            ConditionExpression="pending = :publish",
+            ExpressionAttributeValues=to_item({":publish": pending_mark(PendingKind.PUBLISH, study)}),
         )
 
     def _marked(self, kind: PendingKind, before: datetime, **projection: Any) -> Iterator[Row]:  # noqa: ANN401 - Query's own

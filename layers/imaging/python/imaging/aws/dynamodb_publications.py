@@ -1,5 +1,6 @@
 """Where studies stand in FHIR, and who publishes them, on the manifest table."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,19 +39,28 @@ class DynamoDbPublications:
         row = self._table.get(publication_key(study)) or {}
         return PublicationLease(token, publication_of(study, row)) if row.get("lease") == token else None
 
-    def published(self, lease: PublicationLease, after: Publication, invalid: FhirError | None) -> bool:
+    def noted(self, lease: PublicationLease, so_far: Publication) -> bool:
+        """Record what the server confirmed so far, and what is about to be written; lease and entries stay."""
+        update = _setting(
+            publication_row(so_far), condition="#lease = :token", values={":token": lease.token}, names=["lease"]
+        )
+        return self._table.update(publication_key(so_far.study), **update)
+
+    def published(self, lease: PublicationLease, after: Publication, entries: Sequence[FhirError]) -> bool:
         """Record what the server confirmed, replace the entries, and let the lease go."""
         study, row_key = after.study, publication_key(after.study)
-        record = {**publication_row(after), "has_entries": True if invalid else None}
-        if not invalid and self._table.update(
+        record = {**publication_row(after), "has_entries": True if entries else None}
+        if not entries and self._table.update(
             row_key, **_settling(lease, record, "attribute_not_exists(#has_entries)")
         ):
             return True
-        mended = [ErrorKind.NOT_PUBLISHED, *([] if invalid else [ErrorKind.INVALID_TAG])]
+        rows = [error_row(entry) for entry in entries]
+        both = [error_key(study, kind) for kind in (ErrorKind.INVALID_TAG, ErrorKind.NOT_PUBLISHED)]
+        mended = [key for key in both if not any(key.items() <= row.items() for row in rows)]
         actions: list[dict[str, Any]] = [
             {"Update": {"Key": to_item(row_key), **_settling(lease, record)}},
-            *({"Delete": {"Key": to_item(error_key(study, kind))}} for kind in mended),
-            *([{"Put": {"Item": to_item(error_row(invalid))}}] if invalid else []),
+            *({"Delete": {"Key": to_item(key)}} for key in mended),
+            *({"Put": {"Item": to_item(row)}} for row in rows),
         ]
         try:
             self._table.transact(actions)

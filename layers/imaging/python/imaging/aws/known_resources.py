@@ -41,6 +41,29 @@ class DynamoDbKnownResources:
             ExpressionAttributeValues=to_item({":logical_id": logical_id}),
         )
 
-    def forget(self, name: str) -> None:
-        """The resource is gone."""
-        self._table.remove(known_resource_key(name))
+    def give_back(self, name: str, token: str) -> None:
+        """Nothing was created under this claim; another's, and an id that is known, stay."""
+        self._table.update(
+            known_resource_key(name),
+            UpdateExpression="REMOVE claim, claimed_until",
+            ConditionExpression="claim = :token",
+            ExpressionAttributeValues=to_item({":token": token}),
+        )
+
+    def forget(self, name: str, logical_id: str) -> None:
+        """The resource that had this id is gone; whatever else is known of the name by now stays."""
+        self._table.update(
+            known_resource_key(name),
+            UpdateExpression="REMOVE logical_id",
+            ConditionExpression="logical_id = :logical_id",
+            ExpressionAttributeValues=to_item({":logical_id": logical_id}),
+        )
+
+    def speaks(self, name: str, at: datetime) -> bool:
+        """Whether who says at that moment how it should be is the latest so far to say so."""
+        return self._table.update(
+            known_resource_key(name),
+            UpdateExpression="SET spoken_at = :at",
+            ConditionExpression="attribute_not_exists(spoken_at) OR spoken_at <= :at",
+            ExpressionAttributeValues=to_item({":at": timestamp(at)}),
+        )

@@ -28,7 +28,7 @@ def error_key(study: StudyKey, kind: ErrorKind) -> Row:
 
 
 def known_resource_key(name: str) -> Row:
-    """The key of the row that keeps the id which a server gave the resource of that name."""
+    """The key of the row that keeps the id which a server gave the resource of that name, and who spoke of it last."""
     return {"pk": f"FHIR-ID#{name}", "sk": "id"}
 
 

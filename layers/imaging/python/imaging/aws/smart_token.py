@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 from requests import PreparedRequest, RequestException, Response, Session
@@ -27,6 +28,7 @@ _TIMEOUT_SECONDS = (3, 8)
 _ASSERTION_SECONDS = 240  # five minutes at most, and clocks differ
 _TOKEN_SECONDS = 300  # of a server that does not say
 _RENEW_SECONDS = 30
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _OAUTH_ERRORS = {  # RFC 6749 Section 5.2
@@ -101,6 +103,11 @@ class SmartToken(AuthBase):
                 ".well-known/smart-configuration; name it as imaging.fhir.smart.token_url.",
                 wait_seconds=wished_wait_seconds(response),
             )
+        if not _is_safe(token_url):
+            raise Unavailable(
+                "The FHIR server's token_endpoint is no https address, and nothing that proves who we are goes there; "
+                "name another as imaging.fhir.smart.token_url."
+            )
         return token_url
 
     def _request(self, session: Session, token_url: str) -> Mapping[str, Any]:
@@ -153,6 +160,12 @@ def _answer(session: Session, method: str, url: str, form: Mapping[str, str] | N
         raise Unavailable(
             f"The authorization server did not answer ({type(error).__name__}); it is tried again."
         ) from None
+
+
+def _is_safe(token_url: str) -> bool:
+    """Whether nobody can listen in: TLS, or this machine."""
+    url = urlsplit(token_url)
+    return url.scheme == "https" or (url.scheme == "http" and url.hostname in _THIS_MACHINE)
 
 
 def _content(response: Response) -> Mapping[str, Any]:

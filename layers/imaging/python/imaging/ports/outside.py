@@ -43,13 +43,21 @@ class VersionConflict(Unavailable):
     """Somebody else wrote one of the resources first (409, 412): read again and merge."""
 
 
+class TooBusy(Unavailable):
+    """The server turned the request away before it did anything (429)."""
+
+
+class NotAllowed(Unavailable):
+    """The server does not let us do this (401, 403), which it may of some types only."""
+
+
 class FhirServer(Protocol):
     """A FHIR R4 server with transactions.
 
     All of it raises `imaging.errors.Unavailable` when there is no answer, and
     for 5xx, 429 and what else can pass, with the server's wish for patience in
     `wait_seconds`; `imaging.errors.Rejected` with `MALFORMED_REQUEST` for every
-    other refusal.
+    other refusal. 401 and 403 are `NotAllowed`, 429 is `TooBusy`.
     """
 
     def capabilities(self) -> Mapping[str, Any]:
@@ -79,13 +87,14 @@ class FhirServer(Protocol):
         Parameters
         ----------
         repeat_key
-            Names this attempt and no other, for servers that recognise a request that arrives
-            twice: they answer the second with 409, whatever became of the first.
+            Names this attempt and no other: a server that recognises it carries out once what was
+            repeated on the way, and answers the repeat with 409. The next attempt has another, and
+            finds by reading what became of this one.
 
         Returns
         -------
         sequence
-            The `response` of each entry, in their order; empty where the server says nothing.
+            The `response` of each entry, in their order.
 
         Raises
         ------
