@@ -104,7 +104,7 @@ def _show(console: Console, found: Errors) -> None:
         console.print(unpublished)
         terminal.say_further(console, len(found.unpublished) - _SHOWN)
         console.print(
-            "The sweep announces them again every 15 minutes for a day. After that, when the FHIR server is well: "
+            "The sweep announces them again every four hours for a day. After that, when the FHIR server is well: "
             "`imaging redrive publish_study`, or `imaging publish` for those that are no dead letters.",
             soft_wrap=True,
         )

@@ -1,5 +1,6 @@
 """What must be true of a FHIR server after anything: the right resources, once, or an entry that says why not."""
 
+from dataclasses import replace
 from typing import Any
 
 from imaging.fhir.findings import Findings
@@ -10,7 +11,7 @@ from imaging.fhir.primitives import Resource
 from imaging.model.publication import ErrorKind
 from imaging.model.revision import Revision
 from tests.fhir.world import World
-from tests.unit.fhir.samples import LINKS
+from tests.unit.fhir.samples import LINKS, SPACE
 
 PATIENT_GROUP = "0010"
 
@@ -46,6 +47,7 @@ def expected(world: World, made: Revision, study: Resource) -> dict[str, Any]:
     """The ImagingStudy of a revision with the references that were given it."""
     mapped = imaging_study(
         made,
+        space=replace(SPACE, name=made.study.space),
         subject=study["subject"],
         endpoints=study["endpoint"],
         based_on=study.get("basedOn", []),

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from imaging.aws import fhir_server
+from imaging.aws import fhir_requests
 from imaging.aws.dynamodb_table import ManifestTable
 from infra.local.embedded_aws.process import EmbeddedAws
 from tests.fhir.faulty_server import FaultyServer
@@ -55,7 +55,7 @@ def new_world(
     faulty: FaultyServer, table: ManifestTable, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., World]]:
     """Makes storage spaces that are published; reading is repeated without a pause."""
-    monkeypatch.setattr(fhir_server, "_TO_READ", fhir_server._TO_READ.new(backoff_factor=0, backoff_jitter=0))
+    monkeypatch.setattr(fhir_requests, "_TO_READ", fhir_requests._TO_READ.new(backoff_factor=0, backoff_jitter=0))
     worlds: list[World] = []
 
     def make(its_table: ManifestTable = table, **how: Any) -> World:

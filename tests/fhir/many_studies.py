@@ -47,7 +47,11 @@ def new_studies(world: World, patients: int, of_each: int) -> list[Revision]:
 def check_all(world: World, made: Sequence[Revision]) -> None:
     """Each ImagingStudy once and as its revision says, each Patient once, and no entries."""
     found = _ours(world, "ImagingStudy", lambda study: study.get("meta", {}).get("source") == LINKS.space(world.space))
-    patients = _ours(world, "Patient", lambda patient: patient["identifier"][0]["value"].startswith(world.patient_id))
+    patients = _ours(
+        world,
+        "Patient",
+        lambda patient: patient.get("identifier", [{"value": ""}])[0]["value"].startswith(world.patient_id),
+    )
     (endpoint,) = world.endpoints()
     by_uid = {study["identifier"][0]["value"]: study for study in found}
     by_patient_id = {patient["identifier"][0]["value"]: patient for patient in patients}

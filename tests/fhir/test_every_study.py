@@ -8,6 +8,7 @@ from imaging.fhir.primitives import Resource
 from imaging.model.identifiers import StudyKey
 from imaging.model.publication import ErrorKind
 from imaging.model.revision import Revision
+from tests.fhir.checks import content, expected
 from tests.fhir.world import World, versions
 from tests.unit.fhir.golden_studies import ALL
 from tests.unit.fhir.golden_studies import revision as golden_revision
@@ -85,4 +86,5 @@ def test_whatever_a_device_writes_is_there_as_it_was_mapped(
         world.publish(made)
         (study,) = world.studies(made.study)
         assert versions([study]) == [1]
+        assert content(study, made) == expected(world, made, study)
     assert world.kinds(made.study) == list(entries)

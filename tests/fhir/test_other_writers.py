@@ -67,6 +67,22 @@ def test_a_patient_that_is_merged_later_takes_its_studies_along_when_they_are_pu
     assert len(world.patients()) == 2
 
 
+@pytest.mark.parametrize("is_ours", [True, False], ids=["made by us", "registered"])
+def test_a_number_that_is_given_to_another_patient_takes_the_study_there_and_does_not_come_back(
+    world: World, is_ours: bool
+) -> None:
+    made = world.revision(world.new_study())
+    if not is_ours:
+        registered(world, f"wrong-{world.space}")
+    world.publish(made)
+    (wrong,) = world.patients()
+    wrong = world.write({name: value for name, value in wrong.items() if name != "identifier"})
+    right = registered(world, f"right-{world.space}")
+    world.deliver(made.study, 1)
+    assert check_published(world, made)["subject"] == {"reference": f"Patient/{right['id']}"}
+    assert world.at(f"Patient/{wrong['id']}") == wrong
+
+
 @pytest.mark.parametrize("policy", [{"patient": "create-only"}, {"patient": "reference-only"}], ids=str)
 def test_one_that_is_not_to_be_touched_is_not(new_world, policy: dict[str, str]) -> None:
     world = new_world(**policy)
@@ -181,9 +197,12 @@ def test_the_order_of_the_accession_number_is_linked_when_it_is_of_this_patient(
     world.deliver(made.study, 1)
     study = check_published(world, made)
     assert [each["reference"] for each in study["basedOn"]] == [f"ServiceRequest/{order['id']}"]
-    world.write({**order, "id": f"second-{world.space}"})
+    second = world.write({**order, "id": f"second-{world.space}"})
     world.deliver(made.study, 1)
-    assert "basedOn" not in check_published(world, made)
+    study = check_published(world, made)
+    assert [each["reference"] for each in study["basedOn"]] == [
+        f"ServiceRequest/{each['id']}" for each in (order, second)
+    ]
 
 
 def test_a_patient_that_the_search_does_not_know_yet_is_found_by_the_id_we_gave_it(world: World) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from imaging.aws import fhir_server
+from imaging.aws import fhir_requests
 from imaging.model.publication import ErrorKind, FhirError
 from tests.fhir.checks import check_absent, check_entries, check_published
 from tests.fhir.faulty_server import AnswersLate, Asked, CutsTheAnswer, Fault, HangsUp, Refuses, fine, first
@@ -66,7 +66,7 @@ def test_when_it_says_when_to_come_back_it_is_left_alone_until_then(
 def test_a_transaction_whose_answer_is_lost_is_not_written_again(
     world: World, fault: Fault, declares: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fhir_server, "_TRANSACTION_TIMEOUT_SECONDS", (1, 1))
+    monkeypatch.setattr(fhir_requests, "_TRANSACTION_TIMEOUT_SECONDS", (1, 1))
     world.faulty.declares = declares
     world.faulty.plan = first(1, fault, of=lambda asked: asked.is_transaction)
     study = world.new_study()

@@ -32,6 +32,7 @@ def test_publishers_of_several_studies_of_one_patient_make_one_patient(world: Wo
     made = new_studies(world, patients=1, of_each=6)
     side_by_side(world, made, processes=3)
     check_all(world, made)
+    assert versions(world.patients(f"{world.patient_id}-0")) == [1]
 
 
 def test_two_hundred_studies_with_every_tenth_request_failing_are_all_there_once(

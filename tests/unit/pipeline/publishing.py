@@ -1,7 +1,7 @@
 """Stage 5 with its surroundings in memory."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -79,14 +79,20 @@ class FakePublications:
         self._leases[study] = token, until
         return PublicationLease(token, self.read(study))
 
-    def published(self, lease: PublicationLease, after: Publication, invalid: FhirError | None) -> bool:
+    def noted(self, lease: PublicationLease, so_far: Publication) -> bool:
+        if not self._has(lease, so_far.study):
+            return False
+        self.publications[so_far.study] = so_far
+        return True
+
+    def published(self, lease: PublicationLease, after: Publication, entries: Sequence[FhirError]) -> bool:
         if not self._let_go(lease, after.study):
             return False
         self.publications[after.study] = after
         for is_invalid in (True, False):
             self.entries.pop((after.study, is_invalid), None)
-        if invalid:
-            self.entries[after.study, True] = invalid
+        for entry in entries:
+            self.entries[after.study, entry.kind is ErrorKind.INVALID_TAG] = entry
         return True
 
     def failed(self, error: FhirError, lease: PublicationLease | None) -> None:
@@ -101,10 +107,13 @@ class FakePublications:
         return self.publications.get(study, Publication(study))
 
     def _let_go(self, lease: PublicationLease, study: StudyKey) -> bool:
-        if self._leases.get(study, ("",))[0] != lease.token:
+        if not self._has(lease, study):
             return False
         del self._leases[study]
         return True
+
+    def _has(self, lease: PublicationLease, study: StudyKey) -> bool:
+        return self._leases.get(study, ("",))[0] == lease.token
 
 
 class FakeKnownResources:
@@ -113,6 +122,7 @@ class FakeKnownResources:
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
         self._claims: dict[str, tuple[str, datetime]] = {}
+        self._spoken_at: dict[str, datetime] = {}
 
     def find(self, name: str) -> str | None:
         return self.ids.get(name)
@@ -128,9 +138,19 @@ class FakeKnownResources:
         self.ids[name] = logical_id
         self._claims.pop(name, None)
 
-    def forget(self, name: str) -> None:
-        self.ids.pop(name, None)
-        self._claims.pop(name, None)
+    def give_back(self, name: str, token: str) -> None:
+        if self._claims.get(name, ("",))[0] == token:
+            del self._claims[name]
+
+    def forget(self, name: str, logical_id: str) -> None:
+        if self.ids.get(name) == logical_id:
+            del self.ids[name]
+
+    def speaks(self, name: str, at: datetime) -> bool:
+        if at < self._spoken_at.get(name, at):
+            return False
+        self._spoken_at[name] = at
+        return True
 
 
 class Publishing:
@@ -152,6 +172,7 @@ class Publishing:
         self.publications, self.known = FakePublications(), FakeKnownResources()
         self.objects, self.clock = InMemoryObjects(), Clock()
         self.server = FakeFhirServer(abilities)
+        self.slept: list[float] = []
         self.policy = PublishingPolicy(**policy)
         self._tokens, self._lock = count(1), threading.Lock()
         self.use(self.server, wrapped)
@@ -174,6 +195,7 @@ class Publishing:
             policy=self.policy,
             clock=self.clock,
             new_token=self._new_token,
+            sleep=self.slept.append,
         )
 
     def publish(self, study: StudyKey, number: int, attempt: Attempt = FIRST) -> Published:

@@ -1,11 +1,14 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.fhir.policy import OnDelete
+from imaging.fhir.validation import checked
 from imaging.model.identifiers import StudyKey
 from imaging.model.publication import ErrorKind
+from tests.unit.fhir.fake_server import BY_ID, POST_ONLY
 from tests.unit.fhir.samples import STUDY, attributes, revision, small_revision
 from tests.unit.pipeline.publishing import LAST, Publishing
 
@@ -166,6 +169,9 @@ def test_others_that_never_stop_writing_are_given_way(publishing):
     with pytest.raises(Unavailable, match="Others wrote"):
         publishing.publish(STUDY, 2)
     assert [kind for kind, _ in publishing.entries] == [ErrorKind.RETRYING]
+    first, second = publishing.slept
+    assert 0 < first < 0.5
+    assert 0 < second < 1
 
 
 @pytest.mark.parametrize("patient_id", ["", "47\x0011"])
@@ -341,6 +347,66 @@ def test_two_spaces_with_the_same_study_have_an_imaging_study_each(publishing):
     publishing.finalize(revision(number=2, study=other))
     publishing.publish(other, 2)
     assert publishing.server.only("ImagingStudy")["meta"]["source"].endswith("/spaces/main")
+
+
+@pytest.mark.parametrize("abilities", [BY_ID, POST_ONLY], ids=["put by id", "post only"])
+def test_of_two_names_that_of_the_newest_revision_stays_however_often_both_are_published(abilities):
+    publishing, other = Publishing(abilities), StudyKey("main", "1.2.4")
+    maiden, married = small_revision(PatientName="Maiden^Jane", PatientSex="O"), small_revision(PatientName="Doe^Jane")
+    publishing.finalize(maiden)
+    publishing.finalize(replace(married, study=other, created_at=married.created_at + timedelta(days=1)))
+    for study in (STUDY, other, STUDY, other, STUDY):
+        publishing.publish(study, 1)
+    patient = publishing.server.only("Patient")
+    assert patient["name"][0]["family"] == "Doe"
+    assert patient["gender"] == "other"  # of which the newest says nothing
+    assert publishing.version_counts()["Patient"] == 2
+    publishing.finalize(replace(maiden, number=2, created_at=maiden.created_at + timedelta(days=2)))
+    publishing.publish(STUDY, 2)
+    assert publishing.server.only("Patient")["name"][0]["family"] == "Maiden"
+
+
+def test_a_late_try_of_an_older_revision_changes_no_name_that_a_newer_one_found_right():
+    publishing, studies = Publishing(), [StudyKey("main", f"1.2.{number}") for number in (4, 5, 6)]
+    names, days = ["Doe^Jane", "Maiden^Jane", "Doe^Jane"], range(3)
+    for study, name, day in zip(studies, names, days, strict=True):
+        made = small_revision(PatientName=name)
+        publishing.finalize(replace(made, study=study, created_at=made.created_at + timedelta(days=day)))
+    first, late, newest = studies
+    for study in (first, newest, late):
+        publishing.publish(study, 1)
+    assert publishing.server.only("Patient")["name"][0]["family"] == "Doe"
+    assert publishing.version_counts()["Patient"] == 1
+
+
+def test_a_deleted_study_that_the_server_keeps_is_cancelled_and_told_not_tried_for_ever(publishing):
+    publishing.finalize(small_revision())
+    publishing.publish(STUDY, 1)
+    url = f"ImagingStudy/{publishing.server.only('ImagingStudy')['id']}"
+    report = {"resourceType": "DiagnosticReport", "id": "theirs", "imagingStudy": [{"reference": url}]}
+    publishing.server.write(report)
+    publishing.finalize(revision(number=2))
+    for _ in range(2):
+        assert not publishing.publish(STUDY, 2).is_in_fhir
+    assert publishing.server.only("ImagingStudy")["status"] == "cancelled"
+    assert len(publishing.server.versions[url]) == 2
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.FHIR_REFUSED
+    assert "refers to it" in message
+    assert publishing.marks_removed == [1, 2, 2]
+    publishing.server.delete("DiagnosticReport/theirs")
+    assert publishing.publish(STUDY, 2).is_in_fhir
+    assert publishing.server.all("ImagingStudy") == publishing.entries == []
+
+
+def test_what_we_ourselves_find_to_be_no_fhir_is_not_told_as_refused_by_the_server(publishing):
+    publishing.finalize(small_revision())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imaging.pipeline.write_study.checked", lambda ours: checked({**ours, "status": ["no code"]}))
+        assert not publishing.publish(STUDY, 1).is_in_fhir
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.NOT_PUBLISHED
+    assert "valid FHIR in status" in message
 
 
 def fail_with(failure):

@@ -163,7 +163,7 @@ def check(publishing: Publishing, made: Revision, expected: dict[str, int]) -> N
     assert len(publishing.publications.read(STUDY).further) == expected.get("DocumentReference", 0)
     assert publishing.marks_removed[-1] == made.number
     for url, versions in server.versions.items():
-        assert len([version for version in versions if version]) <= (3 if url.startswith("ImagingStudy") else 1)
+        assert len([version for version in versions if version]) <= (4 if url.startswith("ImagingStudy") else 1)
 
 
 OTHER = StudyKey("main", "1.2.4")

@@ -9,13 +9,14 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import BasicTextSRStorage, XRayRadiationDoseSRStorage
 
 from imaging.dicom.attributes import indexed
-from imaging.errors import Unavailable
+from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.identifiers import StudyKey
-from imaging.model.publication import ErrorKind
+from imaging.model.publication import ErrorKind, FhirError
+from tests.interleaving import Killed
 from tests.unit.fhir.dose_reports import KEY, container, num, report, uid
-from tests.unit.fhir.fake_server import EVERY_SERVER
+from tests.unit.fhir.fake_server import EVERY_SERVER, FakeFhirServer
 from tests.unit.fhir.samples import STUDY, attributes, instance, revision, series
-from tests.unit.pipeline.publishing import Publishing
+from tests.unit.pipeline.publishing import FIRST, LAST, Publishing
 
 DOSE_REPORT = report(
     container("DCM|113811|CT Accumulated Dose Data", num("DCM|113813|CT Dose Length Product Total", "406", "mGy.cm")),
@@ -83,7 +84,7 @@ def test_only_a_document_that_differs_is_written_again_and_one_that_is_gone_is_d
     assert len(publishing.server.transactions) == written
 
 
-def test_with_the_study_go_its_documents_first(publishing):
+def test_with_the_study_go_its_documents(publishing):
     publish(publishing, with_documents(1, "first", "second"))
     publish(publishing, revision(number=2))
     assert publishing.server.all("ImagingStudy") == publishing.server.all("DocumentReference") == []
@@ -104,7 +105,7 @@ def test_many_documents_go_in_bundles_that_a_server_takes():
     publish(publishing, with_documents(1, *map(str, range(250))))
     assert [len(bundle["entry"]) for bundle in publishing.server.transactions] == [3, 100, 100, 50]
     publish(publishing, revision(number=2))
-    assert [len(bundle["entry"]) for bundle in publishing.server.transactions[4:]] == [100, 100, 50, 1]
+    assert [len(bundle["entry"]) for bundle in publishing.server.transactions[4:]] == [1, 100, 100, 50, 1]
 
 
 def test_a_document_that_another_writes_meanwhile_is_merged():
@@ -117,6 +118,121 @@ def test_a_document_that_another_writes_meanwhile_is_merged():
     publishing.publish(STUDY, 2)
     (there,) = publishing.server.all("DocumentReference")
     assert (there["description"], there["category"]) == ("1st", category)
+
+
+class ChoosyServer(FakeFhirServer):
+    """Does with some DocumentReferences what `refuse` does."""
+
+    refuse = staticmethod(lambda description: None)
+
+    def transact(self, bundle, repeat_key=""):
+        for entry in bundle["entry"]:
+            if entry.get("resource", {}).get("resourceType") == "DocumentReference":
+                self.refuse(entry["resource"]["description"])
+        return super().transact(bundle, repeat_key)
+
+
+@pytest.fixture
+def choosy() -> Publishing:
+    publishing = Publishing(document_references=True)
+    publishing.server = ChoosyServer()
+    publishing.use(publishing.server)
+    return publishing
+
+
+def test_a_refused_document_keeps_neither_its_study_out_nor_other_documents(choosy):
+    def refuse(description):
+        if description == "second":
+            raise Rejected(RejectReason.MALFORMED_REQUEST, "The FHIR server answered 422.")
+
+    choosy.server.refuse = refuse
+    published = publish(choosy, with_documents(1, "first", "second", "third"))
+    assert choosy.server.only("ImagingStudy")
+    assert documents(choosy).keys() == {"first", "third"}
+    assert not published.is_in_fhir
+    ((kind, message),) = choosy.entries
+    assert kind is ErrorKind.FHIR_REFUSED
+    assert message.startswith("The study itself is in FHIR")
+    assert message.endswith("The FHIR server answered 422.")
+    assert choosy.marks_removed == [1]
+    choosy.server.refuse = lambda _: None
+    assert publish(choosy, with_documents(1, "first", "second", "third")).is_in_fhir
+    assert len(documents(choosy)) == 3
+    assert choosy.entries == []
+
+
+def test_documents_that_cannot_be_written_now_are_tried_again_and_their_study_is_recorded(choosy):
+    def refuse(_):
+        raise Unavailable("The FHIR server answered 403.")
+
+    choosy.server.refuse = refuse
+    made = replace(with_documents(1, "first", "second"), unreadable=("00080020",))
+    for attempt, kind in ((FIRST, ErrorKind.RETRYING), (LAST, ErrorKind.RETRIES_EXHAUSTED)):
+        choosy.finalize(made)
+        with pytest.raises(Unavailable, match="403"):
+            choosy.publish(STUDY, 1, attempt)
+        left_out, failed = sorted(choosy.entries)
+        assert left_out[0] is ErrorKind.INVALID_TAG
+        assert failed[0] is kind
+        assert failed[1].startswith("The study itself is in FHIR")
+    assert choosy.publications.read(STUDY).revision == 1
+    assert len(choosy.publications.read(STUDY).further) == 2
+    assert choosy.marks_removed == [1, 1]
+    choosy.server.refuse = lambda _: None
+    choosy.publish(STUDY, 1)
+    assert len(documents(choosy)) == 2
+
+
+def test_what_stood_there_before_documents_are_written_still_stands_if_their_publisher_dies(choosy):
+    publish(choosy, with_documents(1, "first"))
+    choosy.publications.failed(FhirError(STUDY, 2, ErrorKind.RETRYING, "as before", 1, choosy.clock()), None)
+
+    def refuse(_):
+        raise Killed
+
+    choosy.server.refuse = refuse
+    with pytest.raises(Killed):
+        publish(choosy, with_documents(2, "1st", "second"))
+    assert choosy.entries == [(ErrorKind.RETRYING, "as before")]
+    assert len(choosy.publications.read(STUDY).further) == 2
+
+
+def test_a_document_to_which_others_refer_stays_alone_and_goes_when_they_do():
+    publishing = Publishing(document_references=True)
+    publish(publishing, with_documents(1, "first", "second", "third"))
+    url = f"DocumentReference/{documents(publishing)['second']['id']}"
+    publishing.server.write({"resourceType": "List", "id": "theirs", "entry": [{"item": {"reference": url}}]})
+    publish(publishing, revision(number=2))
+    assert publishing.server.only("ImagingStudy")["status"] == "cancelled"  # to which the document refers
+    assert documents(publishing).keys() == {"second"}
+    assert publishing.publications.read(STUDY).further == (url,)
+    ((kind, _),) = publishing.entries
+    assert kind is ErrorKind.FHIR_REFUSED
+    assert publishing.marks_removed == [1, 2]
+    publishing.server.delete("List/theirs")
+    publish(publishing, revision(number=2))
+    assert publishing.server.all("ImagingStudy") == publishing.server.all("DocumentReference") == []
+    assert publishing.entries == []
+    assert publishing.publications.read(STUDY).further == ()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"no gzip", gzip.compress(b"no JSON"), gzip.compress(b"[]"), gzip.compress(b"[]")[:9]],
+    ids=["no gzip", "no JSON", "nothing", "cut"],
+)
+def test_damaged_metadata_of_a_dose_report_is_told_and_what_it_gave_before_stays(damaged):
+    publishing, made = Publishing(dose_observations=True), with_dose_report(1)
+    publishing.objects.put("main", "metadata.json.gz", gzip.compress(json.dumps([DOSE_REPORT]).encode()))
+    publish(publishing, made)
+    publishing.objects.put("main", "metadata.json.gz", damaged)
+    assert not publish(publishing, replace(made, number=2)).is_in_fhir
+    assert len(publishing.server.all("Observation")) == 2
+    assert len(publishing.publications.read(made.study).further) == 2
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.NOT_PUBLISHED
+    assert f"series {KEY.series_instance_uid} is damaged" in message
+    assert publishing.marks_removed == [1, 2]
 
 
 def test_what_a_document_says_and_fhir_cannot_hold_is_told(publishing):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from imaging.errors import Unavailable
 from imaging.fhir.policy import PatientTreatment
 from imaging.model.publication import ErrorKind
 from tests.unit.fhir.fake_server import BY_ID, POST_ONLY
@@ -21,8 +22,8 @@ def patient(logical_id="ehr", **elements):
     }
 
 
-def replaced_by(logical_id, address=""):
-    return [{"type": "replaced-by", "other": {"reference": f"{address}Patient/{logical_id}"}}]
+def replaced_by(logical_id):
+    return [{"type": "replaced-by", "other": {"reference": f"Patient/{logical_id}"}}]
 
 
 def publish(publishing, **of_study):
@@ -78,10 +79,93 @@ def test_a_patient_id_with_the_search_own_characters_is_found(publishing):
     assert subject(publishing) == "Patient/ehr"
 
 
-@pytest.mark.parametrize("address", ["", "https://fhir.example.org/r4/"])
-def test_one_that_was_merged_leads_to_the_survivor(publishing, address):
-    publishing.server.write(patient(active=False, link=replaced_by("second", address)))
-    publishing.server.write(patient("second", active=False, link=replaced_by("third", address)))
+def test_one_that_had_the_identifier_is_not_taken_though_the_search_still_gives_it(publishing):
+    publishing.server.write(patient("wrong"))
+    publishing.server.catch_up()
+    publishing.server.lags = True
+    publishing.server.write(patient("wrong", identifier=[]))
+    publishing.server.write(patient("right"))
+    with pytest.raises(Unavailable, match="search"):
+        publish(publishing)
+    assert publishing.server.transactions == []
+    publishing.server.lags = False
+    publish(publishing)
+    assert subject(publishing) == "Patient/right"
+    assert publishing.server.current("Patient/wrong")["identifier"] == []
+
+
+def test_nor_is_another_made_while_the_search_gives_one_that_is_gone(publishing):
+    publishing.server.write(patient("wrong"))
+    publishing.server.catch_up()
+    publishing.server.lags = True
+    publishing.server.delete("Patient/wrong")
+    with pytest.raises(Unavailable, match="search"):
+        publish(publishing)
+    publishing.server.lags = False
+    publish(publishing)
+    assert subject(publishing) == f"Patient/{publishing.server.only('Patient')['id']}"
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["made by us", "made by others"])
+@pytest.mark.parametrize(
+    "lost", [[], [{**IDENTIFIER, "use": "old"}]], ids=["it has lost the identifier", "it has it as an old one"]
+)
+def test_an_identifier_that_was_given_to_another_leads_to_the_other(publishing, is_ours, lost):
+    if not is_ours:
+        publishing.server.write(patient("wrong"))
+    publish(publishing)
+    wrong = publishing.server.only("Patient")
+    publishing.server.write({**wrong, "identifier": lost})
+    publishing.server.write(patient("right"))
+    publish(publishing, PatientSex="F")
+    assert subject(publishing) == "Patient/right"
+    there = publishing.server.current(f"Patient/{wrong['id']}")
+    assert there["identifier"] == lost
+    assert "gender" not in there
+    publishing.server.write(patient("third"))
+    publish(publishing)
+    ((_, message),) = publishing.entries
+    assert "2 Patients" in message
+
+
+def test_our_own_one_that_lost_the_identifier_to_nobody_is_left_alone(publishing):
+    publish(publishing)
+    ours = publishing.server.only("Patient")
+    publishing.server.write({**ours, "identifier": []})
+    publish(publishing)
+    assert publishing.server.current(f"Patient/{ours['id']}")["identifier"] == []
+    if publishing.server.abilities is BY_ID:
+        ((kind, message),) = publishing.entries
+        assert kind is ErrorKind.NOT_PUBLISHED
+        assert "lost its identifier" in message
+        publishing.server.write(ours)
+        publish(publishing)
+    assert publishing.entries == []
+    assert publishing.server.current(subject(publishing))["identifier"] == [IDENTIFIER]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"reference": "https://mpi.example.org/r4/Patient/second"},
+        {"reference": "RelatedPerson/second"},
+        {"identifier": IDENTIFIER},
+    ],
+    ids=["an absolute address", "another type", "no address"],
+)
+def test_a_survivor_that_may_be_on_another_server_is_not_looked_for_on_this(publishing, other):
+    publishing.server.write(patient(active=False, link=[{"type": "replaced-by", "other": other}]))
+    publishing.server.write(patient("second", identifier=[]))
+    publish(publishing)
+    ((kind, message),) = publishing.entries
+    assert kind is ErrorKind.NOT_PUBLISHED
+    assert "another server's" in message
+    assert publishing.server.transactions == []
+
+
+def test_one_that_was_merged_leads_to_the_survivor(publishing):
+    publishing.server.write(patient(active=False, link=replaced_by("second")))
+    publishing.server.write(patient("second", active=False, link=replaced_by("third/_history/1")))
     publishing.server.write(patient("third", identifier=[]))
     publish(publishing)
     assert subject(publishing) == "Patient/third"

@@ -1,11 +1,15 @@
 """The same stories on every kind of server: who chooses the ids, and what conditions it knows."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.fhir.policy import Writes
 from imaging.model.identifiers import StudyKey
 from imaging.model.publication import ErrorKind
+from imaging.ports.outside import TooBusy
 from tests.unit.fhir.fake_server import BY_ID, CONDITIONAL_PUT, EVERY_SERVER, POST_ONLY, FakeFhirServer
 from tests.unit.fhir.samples import STUDY, revision, small_revision
 from tests.unit.pipeline.publishing import Publishing
@@ -106,7 +110,44 @@ def test_what_nobody_remembers_is_found_by_the_identifier_that_it_bears(abilitie
     publishing.known.ids.clear()
     publish(publishing, StudyDescription="new")
     assert counts(publishing) == (1, 1, 1)
-    assert len(publishing.known.ids) == 3
+    ours = {publishing.server.only(each)["id"] for each in ("Endpoint", "ImagingStudy")}
+    assert set(publishing.known.ids.values()) == ours  # a Patient that is found may be anybody's
+
+
+@pytest.mark.parametrize("abilities", WHERE_THE_SERVER_CHOOSES_IDS.values(), ids=WHERE_THE_SERVER_CHOOSES_IDS)
+def test_what_another_publisher_creates_while_we_read_what_is_gone_is_not_created_again(monkeypatch, abilities):
+    publishing = Publishing(abilities)
+    publish(publishing)
+    server = publishing.server
+    server.delete(f"Patient/{server.only('Patient')['id']}")
+    server.catch_up()
+    server.lags = True
+    read = server.read
+
+    def read_late(resource_type: str, logical_id: str) -> Mapping[str, Any] | None:
+        if resource_type == "Patient":
+            monkeypatch.undo()
+            publish(publishing, StudyKey("main", "1.2.4"))
+        return read(resource_type, logical_id)
+
+    monkeypatch.setattr(server, "read", read_late)
+    publishing.finalize(small_revision(number=2))
+    with pytest.raises(Unavailable, match="Another process"):
+        publishing.publish(STUDY, 2)
+    publishing.publish(STUDY, 2)
+    assert counts(publishing) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("abilities", WHERE_THE_SERVER_CHOOSES_IDS.values(), ids=WHERE_THE_SERVER_CHOOSES_IDS)
+def test_a_server_that_was_too_busy_keeps_nobody_from_creating(abilities):
+    publishing = Publishing(abilities)
+    publishing.finalize(small_revision())
+    publishing.server.before_transaction = too_busy
+    with pytest.raises(TooBusy):
+        publishing.publish(STUDY, 1)
+    publish(publishing, StudyKey("main", "1.2.4"))
+    publishing.publish(STUDY, 1)
+    assert counts(publishing) == (1, 1, 2)
 
 
 def test_a_refusal_keeps_nobody_from_creating(publishing):
@@ -129,6 +170,7 @@ def test_a_patient_that_appears_between_search_and_write_is_used_where_the_serve
     patient = publishing.server.only("Patient")
     assert (patient["id"], patient["active"], patient["gender"]) == ("ehr", True, "female")
     assert publishing.server.only("ImagingStudy")["subject"] == {"reference": "Patient/ehr"}
+    assert "ehr" not in publishing.known.ids.values()
     assert publishing.entries == []
 
 
@@ -181,6 +223,10 @@ def test_a_server_that_cannot_be_published_to_is_told_so(monkeypatch, statement,
 
 def answer_is_lost() -> None:
     raise Unavailable("The answer is lost.")
+
+
+def too_busy() -> None:
+    raise TooBusy("The FHIR server answered 429; it is tried again.")
 
 
 def refused() -> None:

@@ -1,4 +1,5 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,37 @@ class OfBothSpaces(OfOneSpace):
 
     def unannounced_changes(self, before: datetime) -> list:
         return sorted(self._pending.unannounced_changes(before), key=lambda key: key.sop_instance_uid)
+
+
+def test_what_fhir_has_not_taken_is_told_again_only_when_its_queue_has_given_up():
+    """And it is not told on and on while a server is down: the queue tries again by itself."""
+    now = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+    tries, longest_wait = 14, timedelta(minutes=16)  # a try included
+    ages = {1: timedelta(minutes=15), 2: tries * longest_wait, 3: timedelta(hours=5), 4: timedelta(days=2)}
+    marks = OnlyUnpublished({number: now - age for number, age in ages.items()})
+    sweep = Sweep(marks, None, marks, quiet=timedelta(0), clock=lambda: now)
+    assert [sweep(Grace()).publications for _ in range(10)] == [1] + [0] * 9
+    assert marks.told == [3]
+
+
+class OnlyUnpublished:
+    """The marks of revisions that were announced and are not published, by number; and who announces them."""
+
+    def __init__(self, marked_at: dict[int, datetime]) -> None:
+        self._marked_at = marked_at
+        self._created_at = dict(marked_at)
+        self.told: list[int] = []
+
+    def __getattr__(self, name: str):
+        return lambda *_: iter(())
+
+    def unpublished_revisions(self, before: datetime) -> list:
+        overdue = [number for number, at in self._marked_at.items() if at <= before]
+        return [SimpleNamespace(number=number, created_at=self._created_at[number]) for number in overdue]
+
+    def revision_again(self, revision: SimpleNamespace) -> None:
+        self.told.append(revision.number)
+        self._marked_at[revision.number] = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 
 
 def test_changes_of_a_space_that_is_not_configured_any_more_hold_up_no_other(table):

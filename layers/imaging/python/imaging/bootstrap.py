@@ -138,11 +138,14 @@ class Publishing:
         Of a message, so often tried, for at least so many seconds.
     tries
         After so many the queue gives a message up (`PUBLISH_TRIES`).
+    allow
+        For how many seconds from now on the FHIR server may be asked.
     """
 
     publish: "PublishStudy"
     put_off: Callable[[str, int, float], None]
     tries: int
+    allow: Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -317,12 +320,12 @@ def publish_study(environment: Environment) -> "Publishing":
     from imaging.pipeline.publish_study import PublishStudy  # noqa: PLC0415
 
     settings = Settings(environment)
-    table, objects = _table(settings), S3Objects(settings.spaces)
+    table, objects, server = _table(settings), S3Objects(settings.spaces), fhir_server(settings)
     publish = PublishStudy(
         DynamoDbStudyFence(table),
         _pending(settings),
         RevisionArchive(objects),
-        fhir_server(settings),
+        server,
         DynamoDbPublications(table),
         DynamoDbKnownResources(table),
         objects,
@@ -332,7 +335,8 @@ def publish_study(environment: Environment) -> "Publishing":
         clock=now,
         new_token=lambda: uuid4().hex,
     )
-    return Publishing(publish, WorkQueue(settings["PUBLISH_QUEUE_URL"]).put_off, int(settings["PUBLISH_TRIES"]))
+    put_off = WorkQueue(settings["PUBLISH_QUEUE_URL"]).put_off
+    return Publishing(publish, put_off, int(settings["PUBLISH_TRIES"]), server.allow)
 
 
 def search_retrieve(environment: Environment) -> ReadResources:

@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 
-from imaging.errors import Unavailable
+from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.fhir.dose_observations import is_dose_report
 from imaging.model.identifiers import InstanceKey
 from imaging.model.instance import DicomJson
@@ -25,6 +26,8 @@ class DoseReports:
         ------
         Unavailable
             If the metadata of its series is not there.
+        Rejected
+            `NOT_ACCEPTABLE` if it is damaged.
         """
         for series in revision.series:
             if any(is_dose_report(instance.attributes) for instance in series.instances):
@@ -37,5 +40,13 @@ class DoseReports:
         found = self._objects.read(space, series.metadata_key)
         if found is None:
             raise Unavailable("The metadata of a series of this revision cannot be found.")
-        data_sets: list[DicomJson] = json.loads(gzip.decompress(found[1]))
+        try:
+            data_sets = json.loads(gzip.decompress(found[1]))
+        except (OSError, EOFError, zlib.error, ValueError):
+            data_sets = None
+        if not isinstance(data_sets, list) or len(data_sets) != len(series.instances):
+            raise Rejected(
+                RejectReason.NOT_ACCEPTABLE,
+                f"The metadata of series {series.series_instance_uid} is damaged; store one of its instances again.",
+            )
         return data_sets

@@ -11,7 +11,7 @@ from imaging.fhir.place import Place
 from imaging.fhir.policy import Writes
 from imaging.fhir.primitives import Resource
 from imaging.fhir.transaction import delete, is_void, transaction, written_id
-from imaging.ports.outside import FhirServer, VersionConflict
+from imaging.ports.outside import FhirServer, TooBusy, VersionConflict
 from imaging.ports.publication import KnownResources, PublicationLease
 
 
@@ -84,7 +84,7 @@ class Places:
             return None
         current = self._server.read(resource_type, logical_id)
         if current is None and not way.is_by_id:
-            self._known.forget(name)
+            self._known.forget(name, logical_id)
         return None if current is None else dict(current)
 
     def reference(self, place: Place) -> Resource:
@@ -96,14 +96,15 @@ class Places:
             raise Unavailable(f"The FHIR server has not said which id it gave the study's {place.resource_type}.")
         return {"reference": f"{place.resource_type}/{logical_id}"}
 
-    def search(self, resource_type: str, identifier: Resource) -> list[str]:
-        """The logical ids of what bears an identifier; some may be deleted, and some not found yet."""
+    def search(self, resource_type: str, identifier: Resource) -> list[Resource]:
+        """What bore an identifier not long ago, by logical id; some may be deleted by now, and some not found yet."""
         matches = self._server.search(resource_type, {"identifier": token(identifier)})
-        return sorted(match["id"] for match in matches if bears(match, identifier))
+        bearing = (dict(match) for match in matches if bears(match, identifier))
+        return sorted(bearing, key=lambda match: str(match["id"]))
 
-    def remember(self, name: str, logical_id: str) -> None:
-        """Find it by its id the next time."""
-        self._known.remember(name, logical_id)
+    def forget(self, name: str, logical_id: str) -> None:
+        """What the server gave that id is not the resource of that name any more."""
+        self._known.forget(name, logical_id)
 
     def write(self, writings: Sequence[Writing], turn: Turn) -> bool:
         """Write all of it in one transaction, whatever is referred to before what refers to it.
@@ -111,55 +112,99 @@ class Places:
         Returns
         -------
         bool
-            False if a resource that should have been created was there: look again.
+            False if a resource that should have been created is there, or is being created: look again.
         """
         if not writings:
             return True
         entries = [writing.entry for writing in writings]
+        shared = [writing.place for writing in writings if _is_new_to_many(writing)]
+        if not self._are_ours_to_create(shared, turn):
+            return False
+        try:
+            return self._commit(writings, entries, turn)
+        finally:
+            self._give_back(shared, turn)
+
+    def _commit(self, writings: Sequence[Writing], entries: Sequence[Resource], turn: Turn) -> bool:
         created = [writing.place for writing in writings if writing.place.id_is_unknown]
         self._claim(created, turn)
         if self._clock() >= turn.until:
             raise Unavailable("The study could not be published in the time there was; it is tried again.")
         try:
             responses = self._server.transact(transaction(entries), self._new_token())
-        except (Rejected, VersionConflict):
-            self._give_back(created)  # nothing was written
+        except (Rejected, VersionConflict, TooBusy):
+            self._give_back(created, turn)  # nothing was written
             raise
-        for writing, response in zip(writings, responses, strict=False):
-            self._keep_in_mind(writing, written_id(writing.place.resource_type, response))
-        return not any(map(is_void, entries, responses))
+        are_void = [is_void(entry, response) for entry, response in zip(entries, responses, strict=False)]
+        for writing, response, was_there in zip(writings, responses, are_void, strict=False):
+            if was_there and writing.place.natural_identifier:
+                self._give_back([writing.place], turn)  # it is another's: found by its identifier, not remembered
+            else:
+                self._keep_in_mind(writing, written_id(writing.place.resource_type, response))
+        return not any(are_void)
 
     def _search(self, resource_type: str, name: str) -> Resource | None:
-        for logical_id in self.search(resource_type, own_identifier(name)):
-            current = self._server.read(resource_type, logical_id)
-            if current is not None:
-                self._known.remember(name, logical_id)
+        for match in self.search(resource_type, own_identifier(name)):
+            current = self._server.read(resource_type, match["id"])
+            if current is not None and bears(current, own_identifier(name)):
+                self._known.remember(name, match["id"])
                 return dict(current)
         return None
+
+    def _are_ours_to_create(self, places: Sequence[Place], turn: Turn) -> bool:
+        """Whether nobody else is at it, and nobody has done it since we looked.
+
+        A PUT under an id of ours cannot say that nothing must be there: two
+        that create what many studies share would write over each other, and
+        over who wrote in between.
+        """
+        claimed: list[Place] = []
+        are_ours = False
+        try:
+            are_ours = all(self._is_ours_to_create(place, turn, claimed) for place in sorted(places, key=_order))
+        finally:
+            if not are_ours:
+                self._give_back(claimed, turn)
+        return are_ours
+
+    def _is_ours_to_create(self, place: Place, turn: Turn, claimed: list[Place]) -> bool:
+        if not self._known.claim(place.name, turn.lease.token, now=self._clock(), until=turn.until):
+            return False
+        claimed.append(place)
+        return self._server.read(place.resource_type, place.name) is None
 
     def _claim(self, places: Sequence[Place], turn: Turn) -> None:
         """Those that studies share come first, so that who waits for one keeps nobody from another."""
         claimed: list[Place] = []
-        for place in sorted(places, key=lambda place: _SHARED.get(place.resource_type, len(_SHARED))):
+        for place in sorted(places, key=_order):
             if not self._known.claim(place.name, turn.lease.token, now=self._clock(), until=turn.until):
-                self._give_back(claimed)
+                self._give_back(claimed, turn)
                 raise Unavailable(
                     f"Another process creates the study's {place.resource_type}, or the FHIR server has not "
                     "confirmed yet that it was created; it is tried again."
                 )
             claimed.append(place)
 
-    def _give_back(self, places: Sequence[Place]) -> None:
+    def _give_back(self, places: Sequence[Place], turn: Turn) -> None:
         for place in places:
-            self._known.forget(place.name)
+            self._known.give_back(place.name, turn.lease.token)
 
     def _keep_in_mind(self, writing: Writing, logical_id: str | None) -> None:
         if writing.place.way.is_by_id:
             return
         if writing.wanted is None:
-            self._known.forget(writing.place.name)
+            self._known.forget(writing.place.name, (writing.place.current or {})["id"])
         elif writing.place.id_is_unknown and logical_id:
             self._known.remember(writing.place.name, logical_id)
 
 
 _SHARED = {"Endpoint": 0, "Patient": 1}
+
+
+def _order(place: Place) -> int:
+    return _SHARED.get(place.resource_type, len(_SHARED))
+
+
+def _is_new_to_many(writing: Writing) -> bool:
+    place = writing.place
+    return place.way.is_by_id and place.current is None and place.resource_type in _SHARED

@@ -1,11 +1,13 @@
 """Stage 5: bring a study's FHIR resources up to its latest revision."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.errors import Rejected, Unavailable
 from imaging.fhir.findings import Findings
+from imaging.fhir.mapped_attributes import MAPPED
 from imaging.fhir.policy import PublishingPolicy
 from imaging.model.identifiers import StudyKey
 from imaging.model.links import Links
@@ -13,8 +15,9 @@ from imaging.model.publication import ErrorKind, FhirError, Publication
 from imaging.model.revision import Revision
 from imaging.pipeline.dose_reports import DoseReports
 from imaging.pipeline.places import Places, Turn
+from imaging.pipeline.publication_entries import Entries
 from imaging.pipeline.revision_archive import RevisionArchive
-from imaging.pipeline.write_further import WriteFurther, names
+from imaging.pipeline.write_further import WriteFurther
 from imaging.pipeline.write_study import WriteStudy
 from imaging.ports.manifest import PendingWork, StudyFence
 from imaging.ports.objects import ObjectStore
@@ -86,6 +89,7 @@ class PublishStudy:
         policy: PublishingPolicy,
         clock: Callable[[], datetime],
         new_token: Callable[[], str],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._fence = fence
         self._pending = pending
@@ -94,8 +98,8 @@ class PublishStudy:
         self._clock = clock
         self._new_token = new_token
         places = Places(server, known, policy.writes, clock=clock, new_token=new_token)
-        self._write_study = WriteStudy(server, places, links=links, spaces=spaces, policy=policy)
-        self._write_further = WriteFurther(places, DoseReports(objects), links=links, policy=policy)
+        self._write_study = WriteStudy(server, places, known, links=links, spaces=spaces, policy=policy, sleep=sleep)
+        self._write_further = WriteFurther(places, DoseReports(objects), links=links, policy=policy, sleep=sleep)
 
     def __call__(self, study: StudyKey, revision: int, attempt: Attempt) -> Published:
         """Publish the latest revision, and remove its mark and that of `revision`.
@@ -112,34 +116,28 @@ class PublishStudy:
         asked = revision
         while True:
             published = self._publish(study, asked, attempt)
-            if published is None:
-                continue
             if not published.is_in_fhir or (latest := self._latest(study, asked)) == published.revision:
                 return published
             asked = latest
 
-    def _publish(self, study: StudyKey, asked: int, attempt: Attempt) -> Published | None:
-        """Take one turn; None if it takes another to finish."""
-        later = ErrorKind.RETRIES_EXHAUSTED if attempt.is_last else ErrorKind.RETRYING
+    def _publish(self, study: StudyKey, asked: int, attempt: Attempt) -> Published:
         turn, number = self._take_turn(study), asked
+        entries = Entries(study, attempt.number, attempt.is_last, self._clock)
         if turn is None:
             failure = Unavailable("Another process publishes the study now; it is tried again.")
             if attempt.is_last:
-                self._publications.failed(self._entry(later, study, asked, attempt, str(failure)), None)
+                self._publications.failed(entries.failed(asked, failure), None)
             raise failure
         try:
             number = self._latest(study, asked)
-            is_finished, error = self._bring_up_to_date(self._read(study, number), attempt, turn)
+            error = self._bring_up_to_date(self._read(study, number), asked, entries, turn)
         except Rejected as refusal:
-            is_finished, error = True, self._entry(_kind(refusal), study, number, attempt, str(refusal))
+            error = entries.refused(number, refusal)
             self._publications.failed(error, turn.lease)
+            self._remove_marks(study, asked, number)
         except Exception as failure:
-            self._publications.failed(self._entry(later, study, number, attempt, _why(failure)), turn.lease)
+            self._publications.failed(entries.failed(number, failure), turn.lease)
             raise
-        if not is_finished:
-            return None
-        for each in sorted({asked, number}):
-            self._pending.revision_published(study, each)
         return Published(number, error)
 
     def _take_turn(self, study: StudyKey) -> Turn | None:
@@ -159,50 +157,51 @@ class PublishStudy:
             raise Unavailable(f"Revision {number} of the study is not in its final place yet.")
         return revision.with_partial_dates()
 
-    def _bring_up_to_date(self, revision: Revision, attempt: Attempt, turn: Turn) -> tuple[bool, FhirError | None]:
-        """Write what differs, and record it; whether that is all, and what was left out."""
-        study, noted = revision.study, turn.lease.publication.further
-        if not revision.instances:
-            self._write_further.remove(noted, turn)
-            self._write_study.remove(study, turn)
-            self._record(turn, revision, (), None)
-            return True, None
-        written, findings = self._write_study(revision, turn), Findings()
-        wanted = self._write_further.mapped(revision, written, findings)
-        invalid = self._invalid(revision, {*written.left_out, *findings.keywords}, attempt)
-        if new := {*names(wanted)} - {*noted}:
-            # Noted before they are written: who dies then leaves nothing that a later revision could not remove.
-            self._record(turn, revision, (*noted, *sorted(new)), invalid)
-            return False, invalid
-        self._write_further(wanted, noted, turn)
-        self._record(turn, revision, names(wanted), invalid)
-        return True, invalid
+    def _bring_up_to_date(self, revision: Revision, asked: int, entries: Entries, turn: Turn) -> FhirError | None:
+        """Write what differs, and record it; the entry that is left.
 
-    def _record(self, turn: Turn, revision: Revision, further: Iterable[str], invalid: FhirError | None) -> None:
-        after = Publication(revision.study, revision.number, self._clock(), tuple(further))
-        if not self._publications.published(turn.lease, after, invalid):
+        What goes with the study has no say over it: the study is recorded, and
+        its marks are removed, whatever becomes of that.
+        """
+        study, number, further = revision.study, revision.number, turn.lease.publication.further
+
+        def note(there: Sequence[str]) -> None:
+            nonlocal further
+            self._check_turn(is_ours=self._publications.noted(turn.lease, self._publication(revision, there)))
+            further = tuple(there)
+
+        findings = Findings(MAPPED.intersection(revision.unreadable).difference(revision.too_long))
+        self._write_further.look_through(revision, findings)
+        written = self._write_study(revision, turn, findings) if revision.instances else None
+        is_as_wanted = written is not None or self._write_study.remove(study, turn)
+        has_more, error, failure = bool(further or (written and self._write_further.is_wanted)), None, None
+        if has_more:
+            note(further)
+            self._remove_marks(study, asked, number)
+            try:
+                done = self._write_further(revision, written, further, note, turn)
+                further, error = done.further, entries.further_refused(number, done.refusals)
+            except Exception as raised:
+                error, failure = entries.further_failed(number, raised), raised
+        if not is_as_wanted and not (has_more and self._write_study.remove(study, turn)):
+            error = error if failure else entries.stays(number)
+        invalid = entries.left_out(revision, findings)
+        after, left = self._publication(revision, further), [entry for entry in (invalid, error) if entry]
+        self._check_turn(is_ours=self._publications.published(turn.lease, after, left))
+        if failure:
+            raise failure
+        if not has_more:
+            self._remove_marks(study, asked, number)
+        return error or invalid
+
+    @staticmethod
+    def _check_turn(*, is_ours: bool) -> None:
+        if not is_ours:
             raise Unavailable("Publishing took so long that another process took over; it is tried again.")
 
-    def _invalid(self, revision: Revision, left_out: Collection[str], attempt: Attempt) -> FhirError | None:
-        if not left_out:
-            return None
-        message = (
-            f"Published without what {', '.join(sorted(left_out))} should have given: FHIR cannot hold it; "
-            "correct the attributes and store the study again."
-        )
-        return self._entry(ErrorKind.INVALID_TAG, revision.study, revision.number, attempt, message)
+    def _publication(self, revision: Revision, further: Sequence[str]) -> Publication:
+        return Publication(revision.study, revision.number, self._clock(), tuple(further))
 
-    def _entry(self, kind: ErrorKind, study: StudyKey, revision: int, attempt: Attempt, message: str) -> FhirError:
-        return FhirError(study, revision, kind, message, attempt.number, self._clock())
-
-
-def _kind(refusal: Rejected) -> ErrorKind:
-    """The server refuses content; all else is found before it is asked."""
-    is_servers = refusal.reason is RejectReason.MALFORMED_REQUEST
-    return ErrorKind.FHIR_REFUSED if is_servers else ErrorKind.NOT_PUBLISHED
-
-
-def _why(failure: Exception) -> str:
-    if isinstance(failure, Unavailable):
-        return str(failure)
-    return f"Publishing failed in a way that nobody foresaw ({type(failure).__name__}); its log says where."
+    def _remove_marks(self, study: StudyKey, *numbers: int) -> None:
+        for number in sorted({*numbers}):
+            self._pending.revision_published(study, number)

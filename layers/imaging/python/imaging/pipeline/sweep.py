@@ -23,7 +23,8 @@ class Grace:
 
     timer: timedelta = timedelta(seconds=60)
     announcement: timedelta = timedelta(seconds=60)
-    publication: timedelta = timedelta(minutes=15)
+    publication: timedelta = timedelta(hours=4)
+    """Longer than the queue of publishing tries, 14 times with waits of 15 minutes at most."""
     publication_at_most: timedelta = timedelta(days=1)
     """What FHIR has refused for so long stays marked, for an operator to look at."""
 

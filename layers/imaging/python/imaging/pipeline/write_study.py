@@ -1,6 +1,6 @@
 """Bring the Patient, Endpoints and ImagingStudy of a revision up to date, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from imaging.errors import Rejected, RejectReason, Unavailable
@@ -8,7 +8,6 @@ from imaging.fhir import endpoint, imaging_study, patient
 from imaging.fhir.comparison import differs
 from imaging.fhir.findings import Findings
 from imaging.fhir.identity import imaging_study_id
-from imaging.fhir.mapped_attributes import MAPPED
 from imaging.fhir.merging import cancelled, renewed
 from imaging.fhir.place import Place
 from imaging.fhir.policy import OnDelete, PatientTreatment, PublishingPolicy
@@ -20,11 +19,14 @@ from imaging.model.links import Links
 from imaging.model.revision import Revision
 from imaging.pipeline.find_orders import FindOrders
 from imaging.pipeline.find_patient import FindPatient
+from imaging.pipeline.named_patient import PATIENT_ID
 from imaging.pipeline.places import Places, Turn, Writing
+from imaging.pipeline.rounds import ROUNDS, Rounds
 from imaging.ports.outside import FhirServer, VersionConflict
+from imaging.ports.publication import KnownResources
 from imaging.settings import Space, space_named
 
-_ROUNDS = 3
+_SPOKEN = ("name", "gender")
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,10 @@ class Written:
 
     Attributes
     ----------
-    left_out
-        Keywords of attributes that could not be mapped.
+    study, subject
+        The places of ImagingStudy and Patient.
     """
 
-    left_out: tuple[str, ...]
     study: Place
     subject: Place
 
@@ -53,20 +54,29 @@ class WriteStudy:
         self,
         server: FhirServer,
         places: Places,
+        known: KnownResources,
         *,
         links: Links,
         spaces: Mapping[str, Space],
         policy: PublishingPolicy,
+        sleep: Callable[[float], None],
     ) -> None:
         self._places = places
+        self._known = known
+        self._rounds = Rounds(sleep)
         self._find_patient = FindPatient(server, places)
-        self._find_orders = FindOrders(server, places)
+        self._find_orders = FindOrders(server, places, links)
         self._links = links
         self._spaces = spaces
         self._policy = policy
 
-    def __call__(self, revision: Revision, turn: Turn) -> Written:
+    def __call__(self, revision: Revision, turn: Turn, findings: Findings) -> Written:
         """Publish a revision that has instances.
+
+        Parameters
+        ----------
+        findings
+            What was found so far; takes what cannot be mapped.
 
         Raises
         ------
@@ -75,28 +85,51 @@ class WriteStudy:
         Unavailable
             If the server does not answer, or others write faster.
         """
-        for _ in range(_ROUNDS):
-            written, writings = self._compared(revision)
+        if PATIENT_ID in revision.conflicts:
+            raise Rejected(
+                RejectReason.INVALID_IDENTIFIER,
+                "Instances of the study name different patients; correct PatientID and its issuer in those that are "
+                "wrong, and store them again.",
+            )
+        for _ in self._rounds:
+            written, writings = self._compared(revision, findings)
             if self._is_written(writings, turn):
                 return written
-        raise Unavailable(f"Others wrote to the study's resources {_ROUNDS} times between reading and writing.")
+        raise Unavailable(f"Others wrote to the study's resources {ROUNDS} times between reading and writing.")
 
-    def remove(self, study: StudyKey, turn: Turn) -> None:
+    def remove(self, study: StudyKey, turn: Turn) -> bool:
         """Remove or cancel the ImagingStudy of a study that has no instances any more, if we made one.
+
+        Returns
+        -------
+        bool
+            False if the server does not delete it, as it may one that another resource refers to: it is cancelled then.
 
         Raises
         ------
         Unavailable
-            If the server does not answer, or keeps it because another resource refers to it.
+            If the server does not answer, or others write faster.
         """
-        for _ in range(_ROUNDS):
-            place = self._places.find("ImagingStudy", imaging_study_id(study))
-            if self._is_written(self._removal(place), turn):
-                return
-        raise Unavailable(
-            "The FHIR server does not let go of the ImagingStudy of the deleted study: others write to it, or refer to "
-            "it; imaging.fhir.on_delete cancel keeps it, as cancelled."
-        )
+        name, is_to_go = imaging_study_id(study), self._policy.on_delete is OnDelete.REMOVE
+        if is_to_go and self._is_deleted(name, turn):
+            return True
+        for _ in self._rounds:
+            if self._is_written(_cancelling(self._places.find("ImagingStudy", name)), turn):
+                return not is_to_go
+        raise Unavailable(f"Others wrote to the deleted study's ImagingStudy {ROUNDS} times while it was cancelled.")
+
+    def _is_deleted(self, name: str, turn: Turn) -> bool:
+        for _ in self._rounds:
+            place = self._places.find("ImagingStudy", name)
+            if place.current is None:
+                return True
+            try:
+                return self._places.write([Writing(place, None)], turn)
+            except VersionConflict:
+                continue
+            except Rejected:
+                return False
+        return False
 
     def _is_written(self, writings: list[Writing], turn: Turn) -> bool:
         try:
@@ -104,17 +137,9 @@ class WriteStudy:
         except VersionConflict:
             return False
 
-    def _removal(self, place: Place) -> list[Writing]:
-        if place.current is None:
-            return []
-        if self._policy.on_delete is OnDelete.REMOVE:
-            return [Writing(place, None)]
-        wanted = cancelled(place.current)
-        return [Writing(place, wanted)] if differs(place.current, wanted) else []
-
-    def _compared(self, revision: Revision) -> tuple[Written, list[Writing]]:
+    def _compared(self, revision: Revision, findings: Findings) -> tuple[Written, list[Writing]]:
         """What differs, every resource after those it refers to: HealthLake writes in this order."""
-        findings, space = Findings(MAPPED.intersection(revision.unreadable)), revision.study.space
+        space = revision.study.space
         person = patient.patient(revision.attributes, space_named(self._spaces, space), self._links, findings)
         subject = self._find_patient(person)
         endpoints = [
@@ -130,26 +155,32 @@ class WriteStudy:
                 "forbids; correct the attributes and store the study again.",
             )
         writings = [
-            *self._patient(subject, person),
+            *self._patient(subject, person, revision),
             *(writing for place, each in endpoints for writing in _renewal(place, each, endpoint.ELEMENTS)),
             *_renewal(study, ours, imaging_study.ELEMENTS),
         ]
-        return Written(findings.keywords, study, subject), writings
+        return Written(study, subject), writings
 
     def _mapped(self, revision: Revision, subject: Place, endpoints: list[Resource], findings: Findings) -> Resource:
-        accessions = accession_identifiers(revision, self._links, findings)
+        space = space_named(self._spaces, revision.study.space)
+        accessions = accession_identifiers(revision, space, self._links, findings)
         return imaging_study.imaging_study(
             revision,
+            space=space,
             subject=subject.reference,
             endpoints=endpoints,
-            based_on=self._find_orders(accessions, subject),
+            based_on=self._find_orders(accessions, subject, space),
             links=self._links,
             policy=self._policy,
             findings=findings,
         )
 
-    def _patient(self, place: Place, ours: Resource) -> list[Writing]:
+    def _patient(self, place: Place, ours: Resource, revision: Revision) -> list[Writing]:
         """The Patient as imaging.fhir.patient has it treated."""
+        is_synchronised = self._policy.patient is PatientTreatment.SYNC
+        speaks = is_synchronised and any(name in ours for name in _SPOKEN)
+        # Said by those too who change nothing: what an older revision says is old news from then on.
+        is_latest = speaks and self._known.speaks(ours["id"], revision.created_at)
         if place.current is None:
             if self._policy.patient is PatientTreatment.REFERENCE_ONLY:
                 raise Rejected(
@@ -158,12 +189,20 @@ class WriteStudy:
                     "is reference-only; register the patient there, then publish the study again.",
                 )
             return [Writing(place, checked(ours))]
-        if self._policy.patient is not PatientTreatment.SYNC:
+        if not is_synchronised:
             return []
-        wanted = patient.synchronised(place.current, checked(ours))
+        said = {name: value for name, value in checked(ours).items() if is_latest or name not in _SPOKEN}
+        wanted = patient.synchronised(place.current, said)
         return [Writing(place, wanted)] if differs(place.current, wanted) else []
 
 
 def _renewal(place: Place, ours: Resource, elements: tuple[str, ...]) -> list[Writing]:
     wanted = renewed(place.current, place.dressed(checked(ours)), elements)
     return [Writing(place, wanted)] if place.current is None or differs(place.current, wanted) else []
+
+
+def _cancelling(place: Place) -> list[Writing]:
+    if place.current is None:
+        return []
+    wanted = cancelled(place.current)
+    return [Writing(place, wanted)] if differs(place.current, wanted) else []

@@ -23,10 +23,19 @@ class Publications(Protocol):
     def lease(self, study: StudyKey, token: str, *, now: datetime, until: datetime) -> PublicationLease | None:
         """Be the only publisher of the study until then; None if another is."""
 
-    def published(self, lease: PublicationLease, after: Publication, invalid: FhirError | None) -> bool:
+    def noted(self, lease: PublicationLease, so_far: Publication) -> bool:
+        """Record what the server confirmed so far, and what is about to be written; lease and entries stay.
+
+        Returns
+        -------
+        bool
+            False if the lease ran out and another publisher has it: then nothing is written.
+        """
+
+    def published(self, lease: PublicationLease, after: Publication, entries: Sequence[FhirError]) -> bool:
         """Record what the server confirmed, and let the lease go.
 
-        Entries of the study are replaced: what is not in `invalid` is mended.
+        The study's entries are replaced by these, at most one of each sort: what is not in them is mended.
 
         Returns
         -------
@@ -68,7 +77,7 @@ class PublishQueue(Protocol):
 
 
 class KnownResources(Protocol):
-    """Ids that a server chose, where it does not let us choose: its search may lag behind."""
+    """Ids that a server chose, where it does not let us choose: its search may lag behind. And what was said last."""
 
     def find(self, name: str) -> str | None:
         """The server's logical id of the resource that has this deterministic name, if it was remembered."""
@@ -79,5 +88,11 @@ class KnownResources(Protocol):
     def remember(self, name: str, logical_id: str) -> None:
         """Keep the server's id; the claim is done with."""
 
-    def forget(self, name: str) -> None:
-        """The resource is gone."""
+    def give_back(self, name: str, token: str) -> None:
+        """Nothing was created under this claim; another's, and an id that is known, stay."""
+
+    def forget(self, name: str, logical_id: str) -> None:
+        """The resource that had this id is gone; whatever else is known of the name by now stays."""
+
+    def speaks(self, name: str, at: datetime) -> bool:
+        """Whether who says at that moment how a resource of that name should be is the latest so far to say so."""
