@@ -1,5 +1,6 @@
 from imaging.fhir.endpoint import CONNECTION_TYPE, ELEMENTS, endpoints
 from imaging.fhir.identity import endpoint_id
+from imaging.fhir.merging import renewed
 from imaging.fhir.policy import PublishingPolicy
 from imaging.fhir.validation import checked
 from tests.unit.fhir.samples import LINKS
@@ -39,4 +40,10 @@ def test_the_viewer_stands_behind_it_where_one_is_configured():
 
 def test_every_element_that_the_mapping_gives_is_declared_ours():
     given = {name for endpoint in endpoints("main", LINKS, WHOLE) for name in endpoint}
-    assert given - {"resourceType", "id"} == set(ELEMENTS)
+    assert given - {"resourceType", "id", "managingOrganization"} == set(ELEMENTS)
+
+
+def test_who_manages_it_stays_where_none_is_configured():
+    (ours,) = endpoints("main", LINKS, PublishingPolicy())
+    managed = {**ours, "managingOrganization": {"reference": "Organization/1"}}
+    assert renewed(managed, ours, ELEMENTS) == managed

@@ -145,3 +145,11 @@ def test_of_several_names_the_first_is_given_and_the_others_are_noted():
     two = {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}, {"Alphabetic": "Roe"}]}
     assert human_names({TAG: two}, TAG, findings) == [{"use": "usual", "family": "Doe", "given": ["Jane"]}]
     assert findings.keywords == ("PatientName",)
+
+
+def test_a_name_that_lost_characters_does_not_take_the_place_of_a_good_one():
+    findings = Findings()
+    lost = {"Alphabetic": "M\ufffdller^Jane", "Ideographic": "山田^太郎"}
+    (ideographic,) = names_of(lost, findings)
+    assert ideographic["family"] == "山田"
+    assert findings.keywords == ("PatientName",)

@@ -14,11 +14,11 @@ ELEMENTS = (
     "status",
     "connectionType",
     "name",
-    "managingOrganization",
     "payloadType",
     "payloadMimeType",
     "address",
 )
+"""All but managingOrganization, which others may have written where none is configured."""
 
 _WADO_RS, _INVOKE_IMAGE_DISPLAY = "dicom-wado-rs", "ihe-iid"
 

@@ -4,7 +4,8 @@ from imaging.dicom.attributes import Attributes
 from imaging.fhir.primitives import is_string
 
 _TEXT_VRS = frozenset(("AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"))
-_LOST = "\N{REPLACEMENT CHARACTER}"
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""In the place of what a character set cannot decode."""
 
 
 def identifier_value(attributes: Attributes, tag: str) -> str | None:
@@ -28,4 +29,4 @@ def identifier_value(attributes: Attributes, tag: str) -> str | None:
     if further or attribute.get("vr") not in _TEXT_VRS or not isinstance(value, str):
         return None
     identifier = value.strip(" ")  # PS3.5 Table 6.2-1, LO and SH: spaces around it do not count
-    return identifier if not identifier or (is_string(identifier) and _LOST not in identifier) else None
+    return identifier if not identifier or (is_string(identifier) and LOST not in identifier) else None

@@ -42,7 +42,8 @@ def identifier(attributes: Attributes, space: Space, links: Links, findings: Fin
     if value == "":
         raise Rejected(
             RejectReason.MISSING_IDENTIFIER,
-            "PatientID is missing or empty, so the study has no patient in FHIR; correct it and store the study again.",
+            "PatientID is missing, empty or far too long, so the study has no patient in FHIR; "
+            "correct it and store the study again.",
         )
     if value is None:
         raise Rejected(

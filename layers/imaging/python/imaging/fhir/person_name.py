@@ -5,6 +5,7 @@ from unicodedata import normalize
 
 from imaging.dicom.attributes import Attributes
 from imaging.fhir.findings import Findings
+from imaging.fhir.identifier_value import LOST
 from imaging.fhir.primitives import Resource, present, string
 
 REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
@@ -22,7 +23,7 @@ def human_names(attributes: Attributes, tag: str, findings: Findings) -> list[Re
 
     The alphabetic one stands plain, as most readers of FHIR know no other; the
     ideographic and the phonetic one say that they are. What is no Person Name,
-    and a second one, is noted.
+    what lost characters when it was decoded, and a second one, is noted.
     """
     names = []
     values = _values(attributes, tag)
@@ -31,7 +32,7 @@ def human_names(attributes: Attributes, tag: str, findings: Findings) -> list[Re
     for value in values[:1]:
         for group, representation in _GROUPS.items():
             written = str(value.get(group) or "")
-            name = _human_name(written)
+            name = {} if LOST in written else _human_name(written)
             if (written.strip("^ ") and not name) or any(written.split("^")[_COMPONENTS:]):
                 findings.invalid(tag)
             if name:
