@@ -417,3 +417,39 @@ def fail_with(failure):
         raise failure
 
     return fail
+
+
+def test_what_others_add_stays_and_what_the_study_gave_goes_when_it_gives_it_no_more(publishing):
+    publishing.finalize(small_revision(StudyDescription="ours"))
+    publishing.publish(STUDY, 1)
+    reasons = [{"text": "what the order says"}]
+    publishing.server.write({**publishing.server.only("ImagingStudy"), "reasonCode": reasons})
+    publishing.finalize(small_revision(number=2))
+
+    publishing.publish(STUDY, 2)
+
+    study = publishing.server.only("ImagingStudy")
+    assert study["reasonCode"] == reasons
+    assert "description" not in study
+    written = len(publishing.server.transactions)
+    publishing.publish(STUDY, 2)
+    assert len(publishing.server.transactions) == written
+
+
+def test_what_an_unrecorded_revision_gave_goes_too(publishing, monkeypatch):
+    def dies(*_arguments):
+        raise Unavailable("The table does not answer.")
+
+    publishing.finalize(small_revision())
+    publishing.publish(STUDY, 1)
+    publishing.finalize(small_revision(number=2, StudyDescription="ours"))
+    with monkeypatch.context() as trouble:
+        trouble.setattr(publishing.publications, "published", dies)
+        with pytest.raises(Unavailable):
+            publishing.publish(STUDY, 2)
+    assert publishing.server.only("ImagingStudy")["description"] == "ours"
+    publishing.finalize(small_revision(number=3))
+
+    publishing.publish(STUDY, 3)
+
+    assert "description" not in publishing.server.only("ImagingStudy")

@@ -1,9 +1,10 @@
 """Stage 5: bring a study's FHIR resources up to its latest revision."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from imaging.errors import Rejected, Unavailable
 from imaging.fhir.findings import Findings
@@ -172,7 +173,8 @@ class PublishStudy:
 
         findings = Findings(MAPPED.intersection(revision.unreadable).difference(revision.too_long))
         self._write_further.look_through(revision, findings)
-        written = self._write_study(revision, turn, findings) if revision.instances else None
+        earlier = partial(self._earlier, revision, turn.lease.publication.revision)
+        written = self._write_study(revision, turn, findings, earlier) if revision.instances else None
         is_as_wanted = written is not None or self._write_study.remove(study, turn)
         has_more, error, failure = bool(further or (written and self._write_further.is_wanted)), None, None
         if has_more:
@@ -193,6 +195,13 @@ class PublishStudy:
         if not has_more:
             self._remove_marks(study, asked, number)
         return error or invalid
+
+    def _earlier(self, revision: Revision, recorded: int) -> Iterator[Revision]:
+        """The latest first: the one that was recorded, and those since, whose publishers may have died before that."""
+        for number in range(revision.number - 1, max(recorded, 1) - 1, -1):
+            earlier = self._revisions.read(revision.study, number)
+            if earlier is not None:
+                yield earlier.with_partial_dates()
 
     @staticmethod
     def _check_turn(*, is_ours: bool) -> None:

@@ -1,6 +1,6 @@
 """Bring the Patient, Endpoints and ImagingStudy of a revision up to date, in one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from imaging.errors import Rejected, RejectReason, Unavailable
@@ -26,6 +26,7 @@ from imaging.ports.outside import FhirServer, VersionConflict
 from imaging.ports.publication import KnownResources
 from imaging.settings import Space, space_named
 
+_OPTIONAL = ("modality", "started", "referrer", "interpreter", "procedureCode", "location", "reasonCode", "description")
 _SPOKEN = ("name", "gender")
 
 
@@ -70,13 +71,17 @@ class WriteStudy:
         self._spaces = spaces
         self._policy = policy
 
-    def __call__(self, revision: Revision, turn: Turn, findings: Findings) -> Written:
+    def __call__(
+        self, revision: Revision, turn: Turn, findings: Findings, earlier: Callable[[], Iterable[Revision]]
+    ) -> Written:
         """Publish a revision that has instances.
 
         Parameters
         ----------
         findings
             What was found so far; takes what cannot be mapped.
+        earlier
+            Gives the revisions that the server may have now.
 
         Raises
         ------
@@ -92,7 +97,7 @@ class WriteStudy:
                 "wrong, and store them again.",
             )
         for _ in self._rounds:
-            written, writings = self._compared(revision, findings)
+            written, writings = self._compared(revision, findings, earlier)
             if self._is_written(writings, turn):
                 return written
         raise Unavailable(f"Others wrote to the study's resources {ROUNDS} times between reading and writing.")
@@ -137,7 +142,9 @@ class WriteStudy:
         except VersionConflict:
             return False
 
-    def _compared(self, revision: Revision, findings: Findings) -> tuple[Written, list[Writing]]:
+    def _compared(
+        self, revision: Revision, findings: Findings, earlier: Callable[[], Iterable[Revision]]
+    ) -> tuple[Written, list[Writing]]:
         """What differs, every resource after those it refers to: HealthLake writes in this order."""
         space = revision.study.space
         person = patient.patient(revision.attributes, space_named(self._spaces, space), self._links, findings)
@@ -157,23 +164,45 @@ class WriteStudy:
         writings = [
             *self._patient(subject, person, revision),
             *(writing for place, each in endpoints for writing in _renewal(place, each, endpoint.ELEMENTS)),
-            *_renewal(study, ours, imaging_study.ELEMENTS),
+            *_renewal(study, ours, self._elements(study.current or {}, ours, earlier)),
         ]
         return Written(study, subject), writings
 
     def _mapped(self, revision: Revision, subject: Place, endpoints: list[Resource], findings: Findings) -> Resource:
         space = space_named(self._spaces, revision.study.space)
         accessions = accession_identifiers(revision, space, self._links, findings)
+        orders = self._find_orders(accessions, subject, space)
+        return self._imaging_study(revision, subject.reference, endpoints, orders, findings)
+
+    def _imaging_study(
+        self,
+        revision: Revision,
+        subject: Resource,
+        endpoints: list[Resource],
+        orders: list[Resource],
+        findings: Findings,
+    ) -> Resource:
         return imaging_study.imaging_study(
             revision,
-            space=space,
-            subject=subject.reference,
+            space=space_named(self._spaces, revision.study.space),
+            subject=subject,
             endpoints=endpoints,
-            based_on=self._find_orders(accessions, subject, space),
+            based_on=orders,
             links=self._links,
             policy=self._policy,
             findings=findings,
         )
+
+    def _elements(
+        self, current: Resource, ours: Resource, earlier: Callable[[], Iterable[Revision]]
+    ) -> tuple[str, ...]:
+        """All that the mapping gives or gave; an element that it never gave this study is others'."""
+        in_doubt = {name for name in _OPTIONAL if name in current and name not in ours}
+        for revision in earlier() if in_doubt else ():
+            in_doubt -= self._imaging_study(revision, {}, [], [], Findings()).keys()
+            if not in_doubt:
+                break
+        return tuple(name for name in imaging_study.ELEMENTS if name not in in_doubt)
 
     def _patient(self, place: Place, ours: Resource, revision: Revision) -> list[Writing]:
         """The Patient as imaging.fhir.patient has it treated."""
