@@ -80,3 +80,11 @@ def test_they_are_written_once_change_alone_and_go_with_their_study(world: World
     world.publish(gone := world.revision(study, 3, instances=0))
     check_absent(world, gone)
     assert documents(world, there) == {}
+
+
+def test_more_documents_than_a_server_takes_at_once_are_all_there(world: World) -> None:
+    made = with_reports(world, world.new_study(), 1, *map(str, range(60)), has_dose=False)
+    world.finalize(made)
+    assert not world.deliver(made.study, 1)[-1].failure
+    assert world.kinds(made.study) == []
+    assert len(documents(world, check_published(world, made))) == 60

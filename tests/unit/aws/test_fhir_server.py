@@ -351,7 +351,7 @@ def test_nothing_takes_longer_than_there_is_time(server, script):
     for asked in (lambda: server.read("Patient", "p1"), lambda: server.transact(BUNDLE)):
         with pytest.raises(Unavailable):
             asked()
-    assert time.monotonic() - began < 4.3
+    assert time.monotonic() - began < 7  # it waits for eight seconds where there is time
     assert len(script.requests) == 1, "tried once, and the second not at all"
 
 

@@ -50,9 +50,9 @@ def test_an_encapsulated_value_goes_through_as_it_is() -> None:
 def test_ten_thousand_frames_take_no_time() -> None:
     file = io.BytesIO(bytes(100))
     frames = BulkValue(tuple(FileRange(file, 0, 100) for _ in range(10_000)), Encapsulation.FRAMES)
-    started = time.monotonic()
+    started = time.thread_time()
     assert sum(map(len, encapsulated(frames))) == 10_000 * 112 + 16
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
 
 
 @pytest.mark.parametrize("name", ["JPEG2000.dcm", "examples_ybr_color.dcm", "SC_rgb_rle_2frame.dcm"])

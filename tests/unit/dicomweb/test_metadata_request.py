@@ -281,10 +281,10 @@ def spooled(content: bytes, location: str, media_type: str) -> Part:
 
 def test_many_instances_that_share_their_locations_ends_take_no_time() -> None:
     many = [instance(number, "http://x/{}/bulkdata/7FE00010") for number in range(3000)]
-    started = time.monotonic()
+    started = time.thread_time()
     parts = (bulk_part(b"pp", f"http://x/{number}/bulkdata/7FE00010") for number in range(3000))
     assert len(outcomes(json_part(*many), *parts)) == 3000
-    assert time.monotonic() - started < 30
+    assert time.thread_time() - started < 30
 
 
 part_contents = st.sampled_from([b"", b"\xff\xd8\xff\xc3", b"\xfe\xff\x00\xe0\0\0\0\0", b"%PDF", b"{}"]) | st.binary()

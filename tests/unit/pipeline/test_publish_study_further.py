@@ -103,9 +103,9 @@ def test_what_was_published_goes_when_it_is_not_wanted_any_more(publishing):
 def test_many_documents_go_in_bundles_that_a_server_takes():
     publishing = Publishing(document_references=True)
     publish(publishing, with_documents(1, *map(str, range(250))))
-    assert [len(bundle["entry"]) for bundle in publishing.server.transactions] == [3, 100, 100, 50]
+    assert [len(bundle["entry"]) for bundle in publishing.server.transactions] == [3, *[50] * 5]
     publish(publishing, revision(number=2))
-    assert [len(bundle["entry"]) for bundle in publishing.server.transactions[4:]] == [1, 100, 100, 50, 1]
+    assert [len(bundle["entry"]) for bundle in publishing.server.transactions[6:]] == [1, *[50] * 5, 1]
 
 
 def test_a_document_that_another_writes_meanwhile_is_merged():

