@@ -44,8 +44,15 @@ def is_free(port: int) -> bool:
     return True
 
 
+_given: set[int] = set()
+
+
 def any_free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, another one every time: whoever got the last may not listen yet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port

@@ -161,3 +161,17 @@ def test_the_same_study_lives_in_two_spaces_without_meeting(client):
         client.system.dicomweb("main"),
         client.system.dicomweb("research"),
     }
+
+
+def test_a_study_is_not_found_by_a_modality_that_it_has_no_more(client):
+    (key,) = new_study()
+    client.stow(instances_of([key], Modality="MR"))
+    client.wait_for_revision(key, 1)
+    client.stow(instances_of([key], Modality="CT"))
+    client.wait_for_revision(key, 2)
+
+    def found(modality: str) -> int:
+        criteria = {"StudyInstanceUID": key.study_instance_uid, "ModalitiesInStudy": modality}
+        return client.http.get(f"{client.system.dicomweb()}/studies", params=criteria).status_code
+
+    assert (found("MR"), found("CT")) == (204, 200)

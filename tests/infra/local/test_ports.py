@@ -32,3 +32,9 @@ def test_after_a_crash_the_old_children_get_time_to_end() -> None:
     started = time.monotonic()
     require_free(chosen, after_a_crash=True)
     assert time.monotonic() - started >= 0.4
+
+
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = iter([any_free_port(), 1])
+    monkeypatch.setattr(socket.socket, "getsockname", lambda _probe: ("127.0.0.1", next(offered)))
+    assert any_free_port() == 1
