@@ -82,6 +82,7 @@ def test_a_revision_whose_finalizer_died_gets_its_final_key_before_it_is_told(cl
     s3.put_object(Bucket=bucket, Key=draft, Body=kept)
     s3.delete_object(Bucket=bucket, Key=final)
     assert client.get(key, "/revisions/1").json()["revision"] == 1
+    assert [entry["instances"] for entry in client.revisions(key)] == [1]  # the list is another process's
 
     # When the sweeper tells of it
     eventually("Study Revised", lambda: sweep(client) and events.of(key, "Study Revised"))
