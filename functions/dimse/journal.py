@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from imaging.dimse.journal import AssociationEnd, AssociationRecord, Refusal
-from imaging.errors import Unavailable
+from imaging.errors import Unavailable, nameless
 
 
 class StructuredJournal:
@@ -53,6 +53,10 @@ class StructuredJournal:
                 InstancesRefused=association.refused,
             ),
         )
+
+    def failed(self, association: AssociationRecord, operation: str, failure: Exception) -> None:
+        """Say where the fault is, and nothing of what was asked."""
+        self._logger.error("A request failed", operation=operation, space=association.space, extra=nameless(failure))
 
     def hint_lost(self, association: AssociationRecord, failure: Unavailable) -> None:
         """Say that a study was not finished early."""

@@ -40,6 +40,7 @@ class JournalInMemory:
 
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
+        self.failures: list[Exception] = []
         self.hints_lost: list[AssociationRecord] = []
         self.associations: list[AssociationRecord] = []
         self._told = threading.Condition()
@@ -51,6 +52,9 @@ class JournalInMemory:
         with self._told:
             self.associations.append(association)
             self._told.notify_all()
+
+    def failed(self, association, operation, failure):
+        self.failures.append(failure)
 
     def hint_lost(self, association, failure):
         self.hints_lost.append(association)

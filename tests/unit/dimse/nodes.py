@@ -14,7 +14,7 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
 
-from imaging.dimse.requested_association import Node
+from imaging.dimse.node import Node
 from infra.local.ports import any_free_port
 from infra.local.settings import HOST
 

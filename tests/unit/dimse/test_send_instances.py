@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from imaging.dimse import requested_association as module
-from imaging.dimse.requested_association import Node
+from imaging.dimse.node import Node
 from imaging.dimse.send_instances import DimseTarget
 from imaging.errors import RejectReason, Unavailable
 from imaging.model.identifiers import InstanceKey

@@ -640,7 +640,7 @@ def _instance_target(settings: Settings, binding: Binding) -> InstanceTarget:
         store = StoreInstance(objects, settings.spaces, now)
         return SpaceCopy(store, objects, _read_ahead(), target["space"])
     if binding.kind is TargetKind.DIMSE:
-        from imaging.dimse.requested_association import Node  # noqa: PLC0415 - pynetdicom is slow to import
+        from imaging.dimse.node import Node  # noqa: PLC0415 - pynetdicom is slow to import
         from imaging.dimse.send_instances import DimseTarget  # noqa: PLC0415
 
         return DimseTarget(Node(**target["dimse"]), stream)

@@ -9,6 +9,7 @@ from pynetdicom.dimse_primitives import C_STORE
 
 from imaging.dicom.part10 import file_meta_information
 from imaging.dicom.uid import check_uid
+from imaging.dimse.exchange import Exchange
 from imaging.dimse.journal import AssociationRecord, Journal, Refusal
 from imaging.dimse.status import OUT_OF_RESOURCES, PROCESSING_FAILURE, STATUS_OF_REASON, SUCCESS, response
 from imaging.errors import Rejected, RejectReason, Unavailable
@@ -47,14 +48,11 @@ class CStore:
         if message and message.data_set and message.data_set.tell() > self._max_object_bytes:
             message.data_set = _Discarding()
 
-    def answer(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> Dataset:
-        """Store the instance of a request, and return the elements of the response that tell the outcome.
+    def answer(self, request: C_STORE, exchange: Exchange) -> None:
+        """Store the instance of a request, and say what became of it."""
+        exchange.respond(self._outcome(request, exchange.context.transfer_syntax_uid, exchange.record))
 
-        Parameters
-        ----------
-        transfer_syntax_uid
-            As negotiated for the presentation context of the request.
-        """
+    def _outcome(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> Dataset:
         try:
             stored = self._store(request, transfer_syntax_uid, association)
         except Rejected as rejected:

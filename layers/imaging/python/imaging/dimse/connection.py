@@ -8,12 +8,18 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider, _QueueItem
-from pynetdicom.events import EventHandlerType
+from pynetdicom.dimse_primitives import DIMSEPrimitive
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from imaging.dimse.accepted_association import AcceptedAssociation, Serving
+from imaging.dimse.outgoing import Outgoing
 
 MAX_PDU_LENGTH_BYTES = 128 * 1024  # what we ask for, PS3.8 D.1; no limit at all is no faster
 _MAX_RECEIVED_PDU_BYTES = 4 * 1024 * 1024  # what we bear of those who send larger ones than we ask for
@@ -69,21 +75,35 @@ class _PatientSocket(AssociationSocket):
 
 
 class _PatientDimseProvider(DIMSEServiceProvider):
-    """Messages that are waited for, and taken the moment they are complete."""
+    """Requests that are waited for, and taken the moment they are complete; responses wait for whoever asked."""
 
     def __init__(self, association: Association) -> None:
         super().__init__(association)
         self._patience = _Patience()
+        self._responses: queue.Queue[DIMSEPrimitive] = queue.Queue()
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take a fragment of a message; a response that it completes is set apart from the requests."""
+        super().receive_primitive(primitive)
+        _, message = self.peek_msg()
+        if message is not None and message.MessageIDBeingRespondedTo is not None:
+            self.msg_queue.get_nowait()
+            self._responses.put(message)
+
+    def next_response(self) -> DIMSEPrimitive | None:
+        """Wait for the response to a request of ours; None if none comes in time."""
+        try:
+            return self._responses.get(timeout=self.dimse_timeout)
+        except queue.Empty:
+            return None
 
     def get_msg(self, block: bool = False) -> _QueueItem:
-        """Return the next message and its presentation context's ID, or two None."""
+        """Return the next request and its presentation context's ID, or two None."""
         try:
             message = self.msg_queue.get(timeout=self.dimse_timeout if block else self._patience.seconds)
         except queue.Empty:
             return None, None
         self._patience.restart()
-        if not block and message[1] is not None and not message[1].is_valid_request:
-            self.assoc.abort(block=False)  # pynetdicom would leave the sender waiting for an answer
         return message
 
 
@@ -103,12 +123,29 @@ class _ConnectionHandler(RequestHandler):
         association.dul.daemon = True  # a connection must not keep the process alive
         association.dul.event_queue.get()  # the connection is indicated again by the socket that takes over
         association.dul.socket = _PatientSocket(association, self.request)
-        association.dimse = _PatientDimseProvider(association)
+        association.dimse = provider = _PatientDimseProvider(association)
+        association.outgoing = Outgoing(association, provider.next_response)
         association.start()
         association.join()
         self.server.shutdown_request(self.request)
         association.dul.kill_dul()
         self.server.on_end(association)
+
+    def _create_association(self) -> AcceptedAssociation:
+        association = AcceptedAssociation(self.ae, MODE_ACCEPTOR)
+        association.serving = self.server.serving
+        association._server = self.server
+        association.set_socket(AssociationSocket(association, client_socket=self.request))
+        acceptor, requestor = association.acceptor, association.requestor
+        acceptor.maximum_length = self.ae.maximum_pdu_size
+        acceptor.ae_title = self.server.ae_title
+        acceptor.address_info, requestor.address_info = self.local, self.remote
+        acceptor.implementation_class_uid = self.ae.implementation_class_uid
+        acceptor.implementation_version_name = self.ae.implementation_version_name
+        acceptor.supported_contexts = deepcopy(self.server.contexts)
+        for event, handler in self.server.handlers:
+            association.bind(event, handler)
+        return association
 
 
 class ConnectionServer(ThreadedAssociationServer):
@@ -134,13 +171,14 @@ class ConnectionServer(ThreadedAssociationServer):
         self,
         ae: AE,
         address: tuple[str, int],
-        handlers: list[EventHandlerType],
+        handlers: list[tuple[evt.EventType, Callable[[evt.Event], object]]],
+        serving: Serving,
         on_end: Callable[[Association], None],
     ) -> None:
+        self.handlers = handlers
+        self.serving = serving
         self.on_end = on_end
-        super().__init__(
-            ae, address, ae.ae_title, ae.supported_contexts, evt_handlers=handlers, request_handler=_ConnectionHandler
-        )
+        super().__init__(ae, address, ae.ae_title, ae.supported_contexts, request_handler=_ConnectionHandler)
 
     def handle_error(self, _request: object, _client_address: object) -> None:
         """Say nothing of a connection that was lost before it was ours; all else is a fault."""

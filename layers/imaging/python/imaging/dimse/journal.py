@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from imaging.dimse.peers import Peer
 from imaging.errors import Unavailable
 from imaging.model.identifiers import StudyKey
 
@@ -27,6 +28,10 @@ class AssociationRecord:
     ----------
     space
         The storage space that the called AE title chose; empty if there is none.
+    address
+        From where it came.
+    peer
+        The entry of the registry that let it in; None if none did.
     stored, refused
         How many instances C-STORE answered with success, and with a failure.
     studies
@@ -38,12 +43,20 @@ class AssociationRecord:
     calling_ae_title: str
     called_ae_title: str
     space: str
+    address: str = ""
+    peer: Peer | None = None
     stored: int = 0
     refused: int = 0
     studies: set[StudyKey] = field(default_factory=set)
     end: AssociationEnd = AssociationEnd.ABORTED
     rejected_because: str = ""
     began: float = field(default_factory=time.monotonic)
+
+    operations: list[tuple[str, float, int | None]] = field(default_factory=list)
+
+    def answered(self, operation: str, seconds: float, status: int | None) -> None:
+        """Count a request: its name, how long it took, and the status of the last response to it."""
+        self.operations.append((operation, seconds, status))
 
     @property
     def duration_seconds(self) -> float:
@@ -77,6 +90,9 @@ class Journal(Protocol):
 
     def ended(self, association: AssociationRecord) -> None:
         """An association is over."""
+
+    def failed(self, association: AssociationRecord, operation: str, failure: Exception) -> None:
+        """A request ended in a fault of ours; the association is aborted."""
 
     def hint_lost(self, association: AssociationRecord, failure: Unavailable) -> None:
         """Nobody was told that the association was released; its studies wait for the quiet period."""

@@ -6,9 +6,8 @@ from pynetdicom import AE, _config, register_uid, sop_class
 from pynetdicom.presentation import NonPatientObjectPresentationContexts
 from pynetdicom.service_class import StorageServiceClass
 
+from imaging.dimse.c_echo import VERIFICATION
 from imaging.dimse.connection import MAX_PDU_LENGTH_BYTES
-
-VERIFICATION = "1.2.840.10008.1.1"
 
 # Idle time between two messages; shorter than the 350 seconds after which a load balancer forgets a connection.
 _IDLE_SECONDS = 300.0

@@ -1,26 +1,20 @@
-"""An association that we ask for, and C-STORE over it; PS3.8 Section 7.1 and PS3.7 Section 9.1.1.
+"""An association that we ask for; PS3.8 Section 7.1."""
 
-pynetdicom negotiates and carries the messages. The data set goes out beside its own way of making a message, in pieces
-as they come from the store: whatever its size, a few PDUs of it are in memory.
-"""
-
-import itertools
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from io import BytesIO
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import DIMSEPrimitive
 from pynetdicom.events import Event
-from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import AssociationSocket
 
 from imaging.dimse.negotiation import lift_restrictions
+from imaging.dimse.node import Node
+from imaging.dimse.outgoing import Kind, Outgoing
 from imaging.errors import Unavailable
 
 MAX_KINDS = 128
@@ -43,23 +37,6 @@ _REJECTIONS_TO_MEND = {
 }
 
 
-@dataclass(frozen=True)
-class Node:
-    """A DIMSE node as a binding's configuration names it."""
-
-    host: str
-    port: int
-    called_ae_title: str
-    calling_ae_title: str
-
-
-class Kind(NamedTuple):
-    """What a presentation context is for."""
-
-    sop_class_uid: str
-    transfer_syntax_uid: str
-
-
 class RequestedAssociation:
     """One association; for one thread at a time.
 
@@ -69,6 +46,8 @@ class RequestedAssociation:
         What was proposed, each in a presentation context of its own.
     accepted
         Presentation context IDs of those that the node accepted.
+    outgoing
+        Sends requests over it.
 
     Raises
     ------
@@ -81,7 +60,7 @@ class RequestedAssociation:
         self.kinds = frozenset(kinds)
         self._connections: list[socket.socket] = []
         self._association = _associate(node, kinds, self._connections)
-        self._message_ids = itertools.cycle(range(1, 65536))
+        self.outgoing = Outgoing(self._association, self._next_response)
         self.accepted: Mapping[Kind, int] = {
             Kind(str(context.abstract_syntax), str(context.transfer_syntax[0])): int(context.context_id or 0)
             for context in self._association.accepted_contexts
@@ -92,42 +71,11 @@ class RequestedAssociation:
     @property
     def is_open(self) -> bool:
         """Whether something can be sent."""
-        return bool(self._association.is_established and self._association.dul.state_machine.current_state == _OPEN)
+        return self.outgoing.is_open
 
-    def store(self, kind: Kind, sop_instance_uid: str, data_set: Iterable[bytes]) -> int:
-        """Send an instance.
-
-        Parameters
-        ----------
-        data_set
-            Its bytes in order, none of the pieces empty.
-
-        Returns
-        -------
-        int
-            The Status (0000,0900) of the response.
-
-        Raises
-        ------
-        Unavailable
-            The association ended, or no response came in time.
-        """
-        context_id = self.accepted[kind]
-        message_id = next(self._message_ids)
-        for fragment in itertools.chain(
-            _command(context_id, message_id, kind, sop_instance_uid), self._fragments(context_id, data_set)
-        ):
-            self._wait_for_room()
-            self._association.dul.send_pdu(fragment)
-        _, response = self._association.dimse.get_msg(block=True)
-        if (
-            not isinstance(response, C_STORE)
-            or response.MessageIDBeingRespondedTo != message_id
-            or response.Status is None
-        ):
-            self.abort()
-            raise Unavailable("The node did not answer a C-STORE; it is tried again.")
-        return int(response.Status)
+    def _next_response(self) -> DIMSEPrimitive | None:
+        response: DIMSEPrimitive | None = self._association.dimse.get_msg(block=True)[1]
+        return response
 
     def release(self) -> None:
         """End it in good order."""
@@ -140,27 +88,6 @@ class RequestedAssociation:
         self._association.abort()
         for connection in self._connections:  # pynetdicom leaves open what the peer closed first
             connection.close()
-
-    def _fragments(self, context_id: int, data_set: Iterable[bytes]) -> Iterator[P_DATA]:
-        longest = min(self._association.dimse.maximum_pdu_size or _LONGEST_PDU_BYTES, _LONGEST_PDU_BYTES)
-        previous = b""
-        for fragment in _cut(data_set, longest - _PDV_HEADER_BYTES):
-            if previous:
-                yield _p_data(context_id, b"\x00", previous)
-            previous = fragment
-        yield _p_data(context_id, b"\x02", previous)  # the last one, PS3.8 Section E.2
-
-    def _wait_for_room(self) -> None:
-        until = time.monotonic() + _STALLED_SECONDS
-        while self._association.dul.to_provider_queue.qsize() >= _PDUS_AHEAD:
-            if not self.is_open or time.monotonic() > until:
-                break
-            time.sleep(_LOOK_AGAIN_SECONDS)
-        else:
-            if self.is_open:
-                return
-        self.abort()
-        raise Unavailable("The node broke off the association or takes no more; it is tried again.")
 
 
 def _associate(node: Node, kinds: Sequence[Kind], connections: list[socket.socket]) -> Association:
@@ -209,34 +136,3 @@ def _silence(association: Association) -> None:
     association._reactor_checkpoint.clear()
     while not association._is_paused:
         time.sleep(_LOOK_AGAIN_SECONDS)
-
-
-def _command(context_id: int, message_id: int, kind: Kind, sop_instance_uid: str) -> Iterator[P_DATA]:
-    request = C_STORE()
-    request.MessageID = message_id
-    request.Priority = 0
-    request.AffectedSOPClassUID = kind.sop_class_uid
-    request.AffectedSOPInstanceUID = sop_instance_uid
-    request.DataSet = BytesIO()  # one will follow
-    message = C_STORE_RQ()
-    message.primitive_to_message(request)
-    return message.encode_msg(context_id, 0)
-
-
-def _p_data(context_id: int, control_header: bytes, fragment: bytes) -> P_DATA:
-    primitive = P_DATA()
-    primitive.presentation_data_value_list.append((context_id, control_header + fragment))
-    return primitive
-
-
-def _cut(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
-    """The same bytes in pieces of that size, the last one shorter."""
-    left = b""
-    for piece in pieces:
-        whole = left + piece if left else piece
-        end = len(whole) // size_bytes * size_bytes
-        for first in range(0, end, size_bytes):
-            yield whole[first : first + size_bytes]
-        left = whole[end:]
-    if left:
-        yield left

@@ -7,7 +7,9 @@ from contextlib import closing
 from typing import TypeAlias
 
 from imaging.dicom.header import BytesSource, data_set_offset
-from imaging.dimse.requested_association import MAX_KINDS, Kind, Node, RequestedAssociation
+from imaging.dimse.node import Node
+from imaging.dimse.outgoing import Kind
+from imaging.dimse.requested_association import MAX_KINDS, RequestedAssociation
 from imaging.distribution.store_failure import failure_of
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Instance
@@ -77,7 +79,9 @@ class DimseTarget:
                     continue
                 data_set = _data_set(pieces, instance.size_bytes)
                 try:
-                    status = association.store(kind, instance.key.sop_instance_uid, data_set)
+                    status = association.outgoing.store(
+                        association.accepted[kind], kind, instance.key.sop_instance_uid, data_set
+                    )
                 except (Unavailable, Rejected) as failure:
                     association.abort()  # the middle of a message may be the last thing that was sent
                     yield Sent(instance, failure)

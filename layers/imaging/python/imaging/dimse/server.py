@@ -4,13 +4,14 @@ import threading
 from collections.abc import Mapping
 from typing import cast
 
-from pydicom import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from imaging.dimse.accepted_association import AcceptedAssociation, Served, Services, Serving
+from imaging.dimse.c_echo import VERIFICATION, CEcho
 from imaging.dimse.c_store import CStore
 from imaging.dimse.connection import ConnectionServer
 from imaging.dimse.journal import AssociationEnd, AssociationRecord, Journal
@@ -61,6 +62,10 @@ class DimseServer:
         self._journal = journal
         self._hint_release = hint_release
         self._c_store = CStore(store_instance, journal, max_object_bytes)
+        services: Services = {
+            C_ECHO: Served(CEcho(), frozenset({VERIFICATION})),
+            C_STORE: Served(self._c_store),
+        }
         self._records: dict[Association, AssociationRecord] = {}
         self._ended = threading.Condition()
         self._draining = False
@@ -71,8 +76,8 @@ class DimseServer:
                 (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_CONN_CLOSE, _wake_if_nothing_was_requested),
                 (evt.EVT_PDU_RECV, lambda event: self._c_store.bound(event.assoc.dimse)),
-                (evt.EVT_C_STORE, self._on_c_store),
             ],
+            Serving(services, journal),
             self._on_end,
         )
 
@@ -106,21 +111,17 @@ class DimseServer:
 
     def _on_requested(self, event: Event) -> None:
         """Let the called AE title choose the space, before anything is negotiated."""
-        association = event.assoc
+        association = cast(AcceptedAssociation, event.assoc)
         request = cast(A_ASSOCIATE, association.requestor.primitive)
         called = request.called_ae_title.strip()
         record = AssociationRecord(request.calling_ae_title.strip(), called, self._space_of_ae_title.get(called, ""))
-        self._records[association] = record
+        self._records[association] = association.record = record
         if not record.space:
             _reject(association, _CALLED_AE_TITLE_NOT_RECOGNISED)
             record.rejected_because = "called AE title not recognised"
         elif self._draining:
             _reject(association, _TEMPORARY_CONGESTION)
             record.rejected_because = "stopping"
-
-    def _on_c_store(self, event: Event) -> Dataset:
-        request = cast(C_STORE, event.request)
-        return self._c_store.answer(request, event.context.transfer_syntax, self._records[event.assoc])
 
     def _on_end(self, association: Association) -> None:
         record = self._records.get(association)

@@ -9,6 +9,7 @@ from imaging.errors import RejectReason
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110  # ours, and not foreseen
+NO_SUCH_SOP_CLASS = 0x0122  # PS3.7 C.5.6
 OUT_OF_RESOURCES = 0xA700  # of the A7xx family, the one that is worth another try
 
 MAX_ERROR_COMMENT_CHARACTERS = 64  # Error Comment (0000,0902) is an LO, PS3.7 Annex E
