@@ -20,7 +20,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from imaging.errors import Unavailable
 
 if TYPE_CHECKING:
-    from pynetdicom.dimse_messages import DimsePrimitiveType
+    from pynetdicom.dimse_messages import DimsePrimitiveType  # type: ignore[attr-defined]
 
 _LOOK_AGAIN_SECONDS = 0.0005  # pynetdicom has nothing to wait on: neither room in its queue, nor its loop asleep
 _STALLED_SECONDS = 60.0  # the peer takes nothing
