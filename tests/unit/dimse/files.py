@@ -45,6 +45,13 @@ def instance(**attributes: object) -> Dataset:
     return ds
 
 
+def instance_bytes(**attributes: object) -> bytes:
+    """The data set of a CT image that a C-STORE request by 1.2.3.4 brings, in Explicit VR Little Endian."""
+    encoded = encode(instance(SOPInstanceUID="1.2.3.4", **attributes), False, True)
+    assert encoded is not None
+    return encoded
+
+
 def write_file(
     folder: Path,
     *,
@@ -66,7 +73,7 @@ def write_file(
 
 
 @contextmanager
-def _responses_for_the_caller(association: Association) -> Iterator[None]:
+def responses_for_the_caller(association: Association) -> Iterator[None]:
     """Keep pynetdicom's own loop, which now and then takes a response that the caller waits for, asleep."""
     checkpoint = association._reactor_checkpoint
     checkpoint.clear()
@@ -96,7 +103,7 @@ def association_for(
         ae.add_requested_context("1.2.840.10008.1.1")
     association = ae.associate("127.0.0.1", port, ae_title=called)
     try:
-        with _responses_for_the_caller(association):
+        with responses_for_the_caller(association):
             yield association
             if association.is_established:
                 association.release()

@@ -51,6 +51,12 @@ def store_request(
         yield P_DATA_TF(fragment).encode()
 
 
+def p_data(control_header: int, fragment: bytes, context_id: int = CONTEXT_ID) -> bytes:
+    """A P-DATA-TF PDU with one fragment."""
+    item = (len(fragment) + 2).to_bytes(4, "big") + bytes([context_id, control_header]) + fragment
+    return b"\x04\x00" + len(item).to_bytes(4, "big") + item
+
+
 def connect(port: int) -> socket.socket:
     """A connection, nothing more."""
     return socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -59,9 +65,14 @@ def connect(port: int) -> socket.socket:
 def associate(port: int, called: str = "MAIN") -> socket.socket:
     """A connection with an established association."""
     connection = connect(port)
+    associate_over(connection, called)
+    return connection
+
+
+def associate_over(connection: socket.socket, called: str = "MAIN") -> None:
+    """Establish an association."""
     connection.sendall(association_request(called))
     assert read_pdu(connection)[0] == A_ASSOCIATE_AC
-    return connection
 
 
 def read_pdu(connection: socket.socket) -> bytes:

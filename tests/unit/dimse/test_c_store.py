@@ -1,5 +1,6 @@
 """C-STORE, by a real SCU over a real socket."""
 
+import errno
 from io import BytesIO
 
 import pytest
@@ -16,8 +17,10 @@ from pydicom.uid import (
 )
 from pynetdicom.presentation import NonPatientObjectPresentationContexts, StoragePresentationContexts
 
+from imaging.dimse import spool
 from imaging.errors import Unavailable
-from tests.unit.dimse.files import association_for, data_set_of, sample, send
+from tests.unit.dimse.files import association_for, data_set_of, instance_bytes, sample, send
+from tests.unit.dimse.pdus import associate, p_data, read_pdu, store_request
 
 SAMPLES = [
     "CT_small.dcm",
@@ -156,3 +159,35 @@ def test_a_data_set_beyond_the_limit_is_refused_without_being_kept(make_endpoint
         assert answer.ErrorComment == "C-STORE takes data sets of up to 500000 bytes here."
         assert association.send_c_store(small).Status == 0x0000
     assert list(endpoint.stored.values()) == [small.read_bytes()]
+
+
+def test_a_data_set_that_the_disk_has_no_room_for_is_to_come_again(endpoint, make_file, monkeypatch):
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    large, small = make_file(PixelData=bytes(2_000_000)), make_file()
+    with association_for([large, small], endpoint.port) as association:
+        with monkeypatch.context() as patched:
+            patched.setattr(spool, "TemporaryFile", full)
+            assert association.send_c_store(large).Status == 0xA700
+        assert association.send_c_store(small).Status == 0x0000
+        assert association.send_c_store(large).Status == 0x0000
+    assert sorted(endpoint.stored.values()) == sorted([large.read_bytes(), small.read_bytes()])
+
+
+@pytest.mark.parametrize(
+    ("data_set", "status"),
+    [
+        (b"", b"\x02\xc0"),  # a whole data set without any element
+        (b"GIF89a and so on and so forth", b"\x01\xc0"),
+        (instance_bytes()[:70], b"\x01\xc0"),
+        (instance_bytes(Rows=1, Columns=1, PixelData=bytes(5000))[:-3000], b"\x01\xc0"),
+    ],
+)
+def test_what_is_no_data_set_or_half_of_one_is_refused(endpoint, data_set, status):
+    with associate(endpoint.port) as connection:
+        *pdus, last = store_request(data_set)
+        connection.sendall(b"".join([*pdus, last] if data_set else [last, p_data(2, b"")]))
+        answer = read_pdu(connection)
+    assert b"\0\0\0\x09\2\0\0\0" + status in answer  # Status (0000,0900)
+    assert endpoint.stored == {}

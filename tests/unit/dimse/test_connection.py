@@ -1,21 +1,20 @@
 """Connections: the silent, the slow, the idle and the hostile."""
 
-import random
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pynetdicom.association import Association
 
+from imaging.dimse.upper_layer import UpperLayer
 from tests.unit.dimse.files import association_for, data_set_of, send
 from tests.unit.dimse.pdus import (
     A_ABORT,
-    A_ABORT_PDU,
     A_RELEASE_RP,
     A_RELEASE_RQ_PDU,
     associate,
-    association_request,
     connect,
     read_pdu,
     store_request,
@@ -23,7 +22,7 @@ from tests.unit.dimse.pdus import (
 
 
 def association_threads() -> int:
-    return sum("AcceptorThread" in thread.name for thread in threading.enumerate())
+    return sum(isinstance(thread, Association | UpperLayer) for thread in threading.enumerate())
 
 
 def wait_until(condition, seconds=5.0):
@@ -40,19 +39,19 @@ def test_a_health_check_leaves_no_trace(endpoint):
     assert endpoint.journal.associations == []
 
 
-def test_an_idle_association_costs_next_to_nothing_and_answers_at_once(endpoint):
-    connections = [associate(endpoint.port) for _ in range(20)]
-    time.sleep(0.5)
+def test_idle_associations_cost_nothing_and_answer_at_once(endpoint):
+    connections = [associate(endpoint.port) for _ in range(30)]
+    time.sleep(0.3)
     before = time.process_time()
-    time.sleep(2)
-    assert (time.process_time() - before) / 2 < 0.4  # polled, they take more than one processor
+    time.sleep(1.5)
+    assert time.process_time() - before < 0.05  # polled, they take more than one processor
     asked = time.monotonic()
     connections[0].sendall(A_RELEASE_RQ_PDU)
     assert read_pdu(connections[0])[0] == A_RELEASE_RP
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 5
     for connection in connections:
         connection.close()
-    endpoint.journal.wait_for(20)
+    endpoint.journal.wait_for(30)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system acknowledges when it likes")
@@ -97,64 +96,9 @@ def test_twenty_associations_at_once(endpoint, make_file):
     assert sum(record.stored for record in endpoint.journal.wait_for(20)) == 40
 
 
-@pytest.mark.parametrize("ending", [A_ABORT_PDU, b""], ids=["abort", "lost connection"])
-def test_what_ends_in_the_middle_of_a_store_leaves_nothing(endpoint, make_file, ending):
-    data_set = data_set_of(make_file(PixelData=bytes(300_000)).read_bytes())
-    with associate(endpoint.port) as connection:
-        pdus = list(store_request(data_set))
-        for pdu in pdus[: len(pdus) // 2]:
-            connection.sendall(pdu)
-        connection.sendall(ending)
-    (record,) = endpoint.journal.wait_for(1)
-    assert (record.end, record.stored, record.refused) == ("aborted", 0, 0)
-    assert endpoint.stored == {}
-
-
-def test_a_pdu_that_claims_to_be_gigabytes_long_ends_the_association(endpoint):
-    with associate(endpoint.port) as connection:
-        connection.sendall(bytes.fromhex("04 00 FFFFFFFF"))
-        assert read_pdu(connection) == b""
-    endpoint.journal.wait_for(1)
-
-
 def test_a_request_that_lacks_what_it_must_have_is_answered_with_an_abort(endpoint):
     with associate(endpoint.port) as connection:
         connection.sendall(b"".join(store_request(b"data set", sop_instance_uid=None)))
         assert read_pdu(connection)[0] == A_ABORT
     (record,) = endpoint.journal.wait_for(1)
     assert record.end == "aborted"
-
-
-def test_what_is_no_dicom_is_answered_with_an_abort(endpoint):
-    with connect(endpoint.port) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert read_pdu(connection)[:1] in {bytes([A_ABORT]), b""}
-    assert endpoint.journal.associations == []
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_no_bytes_take_the_endpoint_down(endpoint, make_file):
-    dice = random.Random(4711)
-    request = association_request()
-    command, *_ = store_request(data_set_of(make_file().read_bytes()))
-    for number in range(150):
-        with connect(endpoint.port) as connection:
-            if number % 3 == 0:
-                hostile = dice.randbytes(dice.randrange(1, 400))
-            elif number % 3 == 1:
-                hostile = _with_errors(dice, request)
-            else:
-                connection.sendall(request)
-                read_pdu(connection)
-                hostile = _with_errors(dice, command)
-            connection.sendall(hostile)
-    path = make_file()
-    assert send(path, endpoint.port).Status == 0x0000
-    assert list(endpoint.stored.values()) == [path.read_bytes()]
-
-
-def _with_errors(dice: random.Random, pdu: bytes) -> bytes:
-    broken = bytearray(pdu)
-    for _ in range(dice.randrange(1, 6)):
-        broken[dice.randrange(6, len(broken))] = dice.randrange(256)
-    return bytes(broken)

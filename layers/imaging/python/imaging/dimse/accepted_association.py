@@ -9,13 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_CANCEL, DIMSEPrimitive
 
 from imaging.dimse.exchange import Context, DimseService, Exchange
+from imaging.dimse.extended_negotiation import QueryOptions, query_options
+from imaging.dimse.incoming import IncomingMessages
 from imaging.dimse.journal import AssociationRecord, Journal
 from imaging.dimse.outgoing import Kind, Outgoing
+from imaging.dimse.sop_classes import SERVICE_OF_SOP_CLASS
 from imaging.dimse.status import NO_SUCH_SOP_CLASS, response
+from imaging.dimse.upper_layer import UpperLayer
 from imaging.errors import Unavailable
 
 
@@ -25,11 +30,18 @@ class Served(NamedTuple):
     Attributes
     ----------
     sop_class_uids
-        Abstract syntaxes of the contexts it may be asked in; None: any.
+        Abstract syntaxes of the contexts it may be asked in; None: those of
+        storage.
     """
 
     service: DimseService[Any]
     sop_class_uids: frozenset[str] | None = None
+
+    def is_for(self, sop_class_uid: str) -> bool:
+        """Whether it may be asked in contexts of this abstract syntax."""
+        if self.sop_class_uids is None:
+            return sop_class_uid not in SERVICE_OF_SOP_CLASS
+        return sop_class_uid in self.sop_class_uids
 
 
 Services = Mapping[type[DIMSEPrimitive], Served]
@@ -56,12 +68,14 @@ class AcceptedAssociation(Association):
 
     serving: Serving
     record: AssociationRecord
+    upper_layer: UpperLayer
+    incoming: IncomingMessages
     outgoing: Outgoing
 
     @property
     def cancelled(self) -> dict[int, C_CANCEL]:
         """See `Asker`."""
-        return self.dimse.cancel_req
+        return self.incoming.cancel_req
 
     @property
     def storable(self) -> dict[Kind, int]:
@@ -72,6 +86,50 @@ class AcceptedAssociation(Association):
             if context.as_scu
         }
 
+    def options(self, sop_class_uid: str) -> QueryOptions:
+        """See `Asker`."""
+        return query_options(sop_class_uid, self.acceptor.sop_class_extended.get(UID(sop_class_uid), b""))
+
+    def run_reactor(self) -> None:
+        """Negotiate, and serve requests until the association ends; the thread's own."""
+        try:
+            super().run_reactor()
+        except Exception as failure:  # the outermost guard of this thread: it ends one association
+            self.failed(failure)
+            self.abort()
+
+    def failed(self, failure: Exception) -> None:
+        """Tell of a fault of ours that nobody foresaw, beside the requests."""
+        nobody_yet = AssociationRecord("", "", "")
+        self.serving.journal.failed(getattr(self, "record", nobody_yet), "association", failure)
+
+    def kill(self) -> None:
+        """Return when nothing is sent or received any more; pynetdicom calls it by this name."""
+        self._kill = True
+        self.is_established = False
+        self.upper_layer.join()
+
+    def _run_reactor(self) -> None:
+        """Wait for requests; pynetdicom looks for them a thousand times a second."""
+        heard = time.monotonic()
+        while not self._kill:
+            heard = max(heard, self.upper_layer.last_heard)
+            context_id, request = self.incoming.wait(_left_of(self.network_timeout, heard))
+            if request is not None and context_id is not None:
+                if self.outgoing.is_open:
+                    self._serve_request(request, context_id)
+                self.incoming.answered(request)
+                heard = time.monotonic()
+            elif self.is_established and self.acse.is_release_requested():
+                self.acse.send_release(is_response=True)
+                self.is_released = True
+                self.kill()
+            elif self.acse.is_aborted() or self.upper_layer.has_ended:
+                self.is_aborted = True
+                self.kill()
+            elif _left_of(self.network_timeout, max(heard, self.upper_layer.last_heard)) == 0:
+                self.abort()
+
     def _serve_request(self, request: DIMSEPrimitive, context_id: int) -> None:
         accepted = self._accepted_cx.get(context_id)
         served = self.serving.services.get(type(request))
@@ -80,16 +138,20 @@ class AcceptedAssociation(Association):
             return
         context = Context(context_id, str(accepted.abstract_syntax), str(accepted.transfer_syntax[0]))
         exchange = Exchange(self, context, request)
-        self.dimse.cancel_req.clear()
         began = self.serving.clock()
         try:
-            if served.sop_class_uids is None or context.abstract_syntax_uid in served.sop_class_uids:
+            if accepted.as_scp and served.is_for(context.abstract_syntax_uid):
                 served.service.answer(request, exchange)
             else:
-                exchange.respond(response(NO_SUCH_SOP_CLASS, "The context is not for this request."))
+                exchange.respond(response(NO_SUCH_SOP_CLASS, "The context or our role in it is not for this request."))
         except Unavailable:
             pass  # the association is gone, and says so itself
         except Exception as failure:  # the outermost guard of this door
             self.serving.journal.failed(self.record, type(request).__name__, failure)
             self.abort(block=False)
         self.record.answered(type(request).__name__, self.serving.clock() - began, exchange.status)
+
+
+def _left_of(timeout_seconds: float | None, since: float) -> float | None:
+    """How much of it is left; None: it never ends."""
+    return None if timeout_seconds is None else max(timeout_seconds - (time.monotonic() - since), 0)

@@ -1,16 +1,15 @@
 """C-STORE, PS3.7 Section 9.1.1: the data set's bytes as they came, stored before they are confirmed."""
 
-from io import BytesIO
 from typing import cast
 
 from pydicom import Dataset
-from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_STORE
 
 from imaging.dicom.part10 import file_meta_information
 from imaging.dicom.uid import check_uid
 from imaging.dimse.exchange import Exchange
 from imaging.dimse.journal import AssociationRecord, Journal, Refusal
+from imaging.dimse.spool import Spool
 from imaging.dimse.status import OUT_OF_RESOURCES, PROCESSING_FAILURE, STATUS_OF_REASON, SUCCESS, response
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Door
@@ -18,14 +17,6 @@ from imaging.pipeline.store_instance import Stored, StoreInstance
 
 # The use case compares the data set with the File Meta Information; here that holds what the request said.
 _NAMED_OTHERWISE = "The request names another SOP Class or Instance than the data."
-
-
-class _Discarding(BytesIO):
-    """Where the rest of a data set goes that is larger than we take."""
-
-    def write(self, _buffer: object) -> int:
-        """Keep nothing."""
-        return 0
 
 
 class CStore:
@@ -42,19 +33,24 @@ class CStore:
         self._journal = journal
         self._max_object_bytes = max_object_bytes
 
-    def bound(self, dimse: DIMSEServiceProvider) -> None:
-        """Look at the message that is coming in; called for every PDU."""
-        message = dimse.message
-        if message and message.data_set and message.data_set.tell() > self._max_object_bytes:
-            message.data_set = _Discarding()
+    def spool(self, request: C_STORE, transfer_syntax_uid: str) -> Spool:
+        """Make what the data set of a request is kept in while it comes in: the beginning of a file."""
+        refusal, file_meta = None, b""
+        try:
+            sop_class_uid = check_uid("AffectedSOPClassUID", request.AffectedSOPClassUID)
+            sop_instance_uid = check_uid("AffectedSOPInstanceUID", request.AffectedSOPInstanceUID)
+            file_meta = file_meta_information(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        except Rejected as rejected:
+            refusal = rejected
+        return Spool(file_meta, self._max_object_bytes, refusal)
 
     def answer(self, request: C_STORE, exchange: Exchange) -> None:
         """Store the instance of a request, and say what became of it."""
-        exchange.respond(self._outcome(request, exchange.context.transfer_syntax_uid, exchange.record))
+        exchange.respond(self._outcome(request, exchange.record))
 
-    def _outcome(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> Dataset:
+    def _outcome(self, request: C_STORE, association: AssociationRecord) -> Dataset:
         try:
-            stored = self._store(request, transfer_syntax_uid, association)
+            stored = self._store(request, association)
         except Rejected as rejected:
             status, cause = STATUS_OF_REASON[rejected.reason], rejected.reason.value
             comment = _NAMED_OTHERWISE if rejected.reason is RejectReason.SOP_CLASS_MISMATCH else str(rejected)
@@ -73,17 +69,9 @@ class CStore:
         self._journal.refused(association, Refusal(status, cause, *uids))
         return response(status, comment)
 
-    def _store(self, request: C_STORE, transfer_syntax_uid: str, association: AssociationRecord) -> Stored:
-        received = cast(BytesIO, request.DataSet)  # a request without one does not come this far
-        if isinstance(received, _Discarding):
-            raise Rejected(
-                RejectReason.TOO_LARGE, f"C-STORE takes data sets of up to {self._max_object_bytes} bytes here."
-            )
-        sop_class_uid = check_uid("AffectedSOPClassUID", request.AffectedSOPClassUID)
-        sop_instance_uid = check_uid("AffectedSOPInstanceUID", request.AffectedSOPInstanceUID)
-        file_meta = file_meta_information(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        part10 = b"".join((file_meta, received.getvalue()))
-        received.close()  # one copy in memory is enough while the archive takes its time
+    def _store(self, request: C_STORE, association: AssociationRecord) -> Stored:
+        received = cast(Spool, request.DataSet)  # the association closes it
+        association.bytes_received += received.size_bytes
         return self._store_instance(
-            association.space, part10, door=Door.C_STORE, calling_ae_title=association.calling_ae_title
+            association.space, received.body(), door=Door.C_STORE, calling_ae_title=association.calling_ae_title
         )

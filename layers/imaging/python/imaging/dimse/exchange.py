@@ -7,6 +7,7 @@ from pydicom import Dataset
 from pynetdicom.dimse_primitives import C_CANCEL, DIMSEPrimitive
 
 from imaging.dimse.answer import answer_to
+from imaging.dimse.extended_negotiation import QueryOptions
 from imaging.dimse.journal import AssociationRecord
 from imaging.dimse.outgoing import Kind, Outgoing
 
@@ -41,6 +42,9 @@ class Asker(Protocol):
     def storable(self) -> dict[Kind, int]:
         """In which contexts the peer takes C-STORE requests of ours: those it accepts the SCP role for."""
 
+    def options(self, sop_class_uid: str) -> QueryOptions:
+        """What was negotiated for a class of the Query/Retrieve service."""
+
 
 class Exchange:
     """What a service needs of the association to answer one request.
@@ -71,6 +75,10 @@ class Exchange:
     def storable(self) -> dict[Kind, int]:
         """In which contexts the peer takes C-STORE requests of ours."""
         return self._asker.storable
+
+    def options(self, sop_class_uid: str) -> QueryOptions:
+        """What was negotiated for a class of the Query/Retrieve service, beyond its plain rules."""
+        return self._asker.options(sop_class_uid)
 
     @property
     def is_cancelled(self) -> bool:

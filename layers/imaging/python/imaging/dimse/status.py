@@ -10,6 +10,12 @@ from imaging.errors import RejectReason
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110  # ours, and not foreseen
 NO_SUCH_SOP_CLASS = 0x0122  # PS3.7 C.5.6
+# Of N-ACTION, PS3.7 Section 10.1.4.1.10
+NO_SUCH_SOP_INSTANCE = 0x0112
+INVALID_ARGUMENT_VALUE = 0x0115
+NO_SUCH_SOP_CLASS_OF_ACTION = 0x0118
+NO_SUCH_ACTION = 0x0123
+RESOURCE_LIMITATION = 0x0213
 OUT_OF_RESOURCES = 0xA700  # of the A7xx family, the one that is worth another try
 
 MAX_ERROR_COMMENT_CHARACTERS = 64  # Error Comment (0000,0902) is an LO, PS3.7 Annex E
@@ -33,6 +39,15 @@ STATUS_OF_REASON: Mapping[RejectReason, int] = {
     RejectReason.UNSUPPORTED_MEDIA_TYPE: PROCESSING_FAILURE,
     RejectReason.NOT_ACCEPTABLE: PROCESSING_FAILURE,
 }
+
+
+# PS3.7 Annex C.1 and PS3.4 Table B.2-1, beside the B000 family: the peer has stored the instance.
+_WARNINGS = {0x0001, 0x0107, 0x0116}
+
+
+def is_stored(status: int) -> bool:
+    """Whether the answer to a C-STORE says that the instance was stored, be it with a warning."""
+    return status == SUCCESS or status in _WARNINGS or status >> 12 == 0xB
 
 
 def response(status: int, comment: str = "") -> Dataset:
