@@ -106,9 +106,9 @@ class SlowWriter:
 class Archive:
     """One space of its own, filled as stages 1 to 3 fill it and read as DICOMweb reads it."""
 
-    def __init__(self, table: ManifestTable, *, max_rows_read: int = MAX_ROWS_READ) -> None:
+    def __init__(self, table: ManifestTable, *, max_rows_read: int = MAX_ROWS_READ, space: str = "") -> None:
         self.table = table
-        self.space = f"space-{uuid4().hex}"
+        self.space = space or f"space-{uuid4().hex}"
         self.objects = InMemoryObjects((self.space,))
         self.clock = Clock()
         self.catalogue = DynamoDbCatalogue(table)

@@ -3,15 +3,25 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import tag_for_keyword
 
 from imaging.errors import Rejected, RejectReason
 from imaging.ports.catalogue import QueryTags
-from imaging.reading.query_keys import MODALITIES_IN_STUDY, Level, MatchKey, key_of, match_keys
+from imaging.reading.query_keys import (
+    MODALITIES_IN_STUDY,
+    MODALITY,
+    Level,
+    MatchKey,
+    creator_tag,
+    in_first_block,
+    is_private,
+    key_of,
+    key_within,
+    match_keys,
+)
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _PRIVATE_CREATOR = re.compile(r"[0-9A-F]{3}[13579BDF]00(1[0-9A-F]|[2-9A-F][0-9A-F])\Z")  # PS3.5 7.8.1
-_MODALITY = "00080060"
 _MADE = {  # what a search returns and no row has
     "00080005",  # SpecificCharacterSet
     "00080056",  # InstanceAvailability
@@ -48,7 +58,7 @@ class AttributeNames:
         self._matched = _by_name(self._keys)
         self._pending = {key_of(tag): percent for tag, percent in query_tags.pending.items()}
         if level is Level.STUDY:  # Modality is no study attribute; who asks for it here means this one
-            self._matched |= dict.fromkeys(("Modality", _MODALITY), MODALITIES_IN_STUDY)
+            self._matched |= dict.fromkeys((MODALITY.keyword, MODALITY.tag), MODALITIES_IN_STUDY)
 
     def path(self, name: str) -> tuple[MatchKey, ...]:
         """The sequences down to the attribute, and itself.
@@ -96,13 +106,13 @@ class AttributeNames:
         """A private attribute needs its creator, or the block in which it is indexed."""
         if not _is_private(name):
             return keys.get(_canonical(name))
-        key = keys.get(_in_first_block(name))
-        creator = self._creators.get(_creator_tag(name))
+        key = keys.get(in_first_block(name))
+        creator = self._creators.get(creator_tag(name))
         is_meant = key and (creator == key.private_creator or (creator is None and name.upper() == key.tag))
         return key if is_meant else None
 
     def _refusal(self, name: str) -> Rejected:
-        named = _in_first_block(name) if _is_private(name) else _canonical(name)
+        named = in_first_block(name) if _is_private(name) else _canonical(name)
         for key, percent in self._pending.items():
             if named in (key.keyword, key.tag):
                 return _malformed(f"{key.keyword} is being indexed ({percent} %); ask again later")
@@ -129,16 +139,7 @@ def _canonical(name: str) -> str:
 
 
 def _is_private(name: str) -> bool:
-    return _TAG.match(name) is not None and int(name[3], 16) % 2 == 1
-
-
-def _in_first_block(name: str) -> str:
-    """A private tag as it is indexed, wherever its block lies in the request."""
-    return f"{name[:4]}10{name[6:]}".upper()
-
-
-def _creator_tag(name: str) -> str:
-    return f"{name[:4]}00{name[4:6]}".upper()
+    return _TAG.match(name) is not None and is_private(name)
 
 
 def _tag_of(keyword: str) -> str | None:
@@ -148,14 +149,7 @@ def _tag_of(keyword: str) -> str | None:
 
 def _of_dictionary(name: str, level: Level) -> MatchKey | None:
     tag = name.upper() if _TAG.match(name) else _tag_of(name)
-    if tag is None:
-        return None
-    number = int(tag, 16)
-    try:
-        vr = dictionary_VR(number).partition(" ")[0]  # where the dictionary leaves a choice, all of them are alike
-    except KeyError:
-        return None
-    return MatchKey(keyword_for_tag(number) or tag, tag, vr, level)
+    return key_within(tag, level) if tag else None
 
 
 def _malformed(sentence: str) -> Rejected:

@@ -53,7 +53,9 @@ class CombinedDateTime:
         return (self.first is None or self.first <= moment) and (self.last is None or moment <= self.last)
 
 
-def with_combined_date_times(criteria: Mapping[str, Matcher], zone: int | None = None) -> dict[str, Matcher]:
+def with_combined_date_times(
+    criteria: Mapping[str, Matcher], zone: int | None = None, *, combines: bool = True
+) -> dict[str, Matcher]:
     """Put dates and times together that are matched as one.
 
     What a date's range says by itself stays beside it under the date's tag, for
@@ -65,6 +67,8 @@ def with_combined_date_times(criteria: Mapping[str, Matcher], zone: int | None =
         By tag, of one level of nesting.
     zone
         In which the query's dates and times are meant, minutes east of UTC.
+    combines
+        Whether ranges of dates and of times are one range; otherwise only the zone puts dates and times together.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def with_combined_date_times(criteria: Mapping[str, Matcher], zone: int | None =
         dates, times = criteria.get(date_tag), criteria.get(time_tag)
         if not isinstance(dates, DateRange):
             continue
-        within = times if isinstance(times, TimeRange) and _is_same_form(dates, times) else None
+        within = times if combines and isinstance(times, TimeRange) and _is_same_form(dates, times) else None
         if within:
             del combined[time_tag]
         if within or zone is not None:

@@ -43,4 +43,4 @@ def criteria_from(asked: Sequence[Asked], extended: ExtendedMatching) -> dict[st
     for tag, attributes in inside.items():
         if within := criteria_from(attributes, extended):
             criteria[tag] = ItemMatcher(tuple(sorted(within.items())))
-    return with_combined_date_times(criteria, extended.zone)
+    return with_combined_date_times(criteria, extended.zone, combines=extended.combines_date_times)

@@ -71,12 +71,15 @@ class ExtendedMatching:
         Of several values, all must be there.
     zone
         In which dates and times are meant, minutes east of UTC; None: local.
+    combines_date_times
+        A range of dates and one of times are one range.
     """
 
     is_fuzzy: bool = False
     empty_values: bool = False
     multiple_values: bool = False
     zone: int | None = None
+    combines_date_times: bool = True
 
 
 _PLAIN = ExtendedMatching()

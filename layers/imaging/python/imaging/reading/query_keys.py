@@ -64,6 +64,7 @@ STUDY_INSTANCE_UID = _BY_KEYWORD["StudyInstanceUID"]
 PATIENT_ID = _BY_KEYWORD["PatientID"]
 PATIENT_NAME = _BY_KEYWORD["PatientName"]
 STUDY_DATE = _BY_KEYWORD["StudyDate"]
+MODALITY = _BY_KEYWORD["Modality"]
 ACCESSION_NUMBER = _BY_KEYWORD["AccessionNumber"]
 SERIES_INSTANCE_UID = _BY_KEYWORD["SeriesInstanceUID"]
 SOP_INSTANCE_UID = _BY_KEYWORD["SOPInstanceUID"]
@@ -87,3 +88,36 @@ def key_of(query_tag: QueryTag) -> MatchKey:
     """How a query names a further attribute."""
     level = Level[query_tag.level.upper()]
     return MatchKey(query_tag.keyword or query_tag.tag, query_tag.tag, query_tag.vr, level, query_tag.private_creator)
+
+
+def key_within(tag: str, level: Level) -> MatchKey | None:
+    """How a query names an attribute inside a sequence; None for one that is not of the standard.
+
+    Parameters
+    ----------
+    tag
+        Eight hexadecimal digits, in capitals.
+    level
+        Of the sequence.
+    """
+    number = int(tag, 16)
+    try:
+        vr = dictionary_VR(number).partition(" ")[0]  # where the dictionary leaves a choice, all of them are alike
+    except KeyError:
+        return None
+    return MatchKey(keyword_for_tag(number) or tag, tag, vr, level)
+
+
+def is_private(tag: str) -> bool:
+    """Whether the tag is of an odd group, PS3.5 Section 7.8."""
+    return int(tag[3], 16) % 2 == 1
+
+
+def in_first_block(tag: str) -> str:
+    """A private tag as it is indexed, wherever its block lies in a query."""
+    return f"{tag[:4]}10{tag[6:]}".upper()
+
+
+def creator_tag(tag: str) -> str:
+    """The tag under which the creator reserves the block of a private tag, PS3.5 Section 7.8.1."""
+    return f"{tag[:4]}00{tag[4:6]}".upper()

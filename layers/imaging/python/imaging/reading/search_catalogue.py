@@ -42,12 +42,18 @@ class Page:
 
 
 class SearchCatalogue:
-    """Answers queries at all three levels."""
+    """Answers queries at all three levels.
+
+    Attributes
+    ----------
+    max_rows_read
+        For one page.
+    """
 
     def __init__(self, catalogue: Catalogue, contents: StudyContents, *, max_rows_read: int = MAX_ROWS_READ) -> None:
         self._catalogue = catalogue
         self._contents = contents
-        self._max_rows_read = max_rows_read
+        self.max_rows_read = max_rows_read
 
     def __call__(self, query: Query) -> Page:
         """Find the page, in the same order each time.
@@ -62,7 +68,7 @@ class SearchCatalogue:
             `MALFORMED_REQUEST` if the query's cursor is not one of its own.
         """
         begin = position_of(query, query.after) if query.after else None
-        walk = SearchWalk(self._catalogue, self._contents, query, begin, self._max_rows_read)
+        walk = SearchWalk(self._catalogue, self._contents, query, begin, self.max_rows_read)
         found: list[tuple[Match, Position]] = []
         is_cut_short = False
         try:

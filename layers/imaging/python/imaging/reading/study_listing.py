@@ -13,13 +13,13 @@ from imaging.reading.query import Query
 from imaging.reading.query_keys import (
     ACCESSION_NUMBER,
     MODALITIES_IN_STUDY,
+    MODALITY,
     PATIENT_ID,
     STUDY_DATE,
     Level,
 )
 
 PATIENT_NAME = "00100010"
-MODALITY = "00080060"
 MOST_LISTINGS = 16  # each is a query of its own, a page long
 _LONGEST_NAME = 150  # characters; an index holds no fewer of a name
 _FIRST_DATE, _LAST_DATE = "00000001", "99999999"  # of those that have one
@@ -87,7 +87,7 @@ def serving(query: Query) -> ServingListings:
     elif modalities := _values(criteria.get(MODALITIES_IN_STUDY.tag)):
         listings = [replace(listing, modality=value) for value in modalities]
         answered.add(MODALITIES_IN_STUDY.tag)
-    elif modalities := _values(criteria.get(MODALITY)):
+    elif modalities := _values(criteria.get(MODALITY.tag)):
         listings = [replace(listing, modality=value) for value in modalities]
     whole = {tag for tag in answered if isinstance(criteria[tag], DateRange | OneOf)}
     return ServingListings(tuple(listings), query.level is Level.STUDY and criteria.keys() <= whole)
