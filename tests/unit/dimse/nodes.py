@@ -54,6 +54,7 @@ class ScriptedNode:
 
     statuses: list[int] = field(default_factory=lambda: [0])
     received: list[tuple[str, str, bytes]] = field(default_factory=list)
+    originators: list[tuple[str, int]] = field(default_factory=list)
     associations: list[list[tuple[str, tuple[str, ...]]]] = field(default_factory=list)
     released: int = 0
     before_answer: Callable[[evt.Event], None] = lambda event: None
@@ -61,7 +62,7 @@ class ScriptedNode:
 
     def forget(self) -> None:
         """Begin anew, for another test."""
-        self.statuses, self.received, self.associations, self.released = [0], [], [], 0
+        self.statuses, self.received, self.originators, self.associations, self.released = [0], [], [], [], 0
         self.before_answer = lambda event: None
 
     def answer(self, event: evt.Event) -> Dataset:
@@ -71,6 +72,10 @@ class ScriptedNode:
         self.received.append(
             (str(request.AffectedSOPInstanceUID), str(event.context.transfer_syntax), data_set.getvalue())
         )
+        if request.MoveOriginatorMessageID is not None:
+            self.originators.append(
+                (str(request.MoveOriginatorApplicationEntityTitle).strip(), request.MoveOriginatorMessageID)
+            )
         self.before_answer(event)
         ds = Dataset()
         ds.Status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]

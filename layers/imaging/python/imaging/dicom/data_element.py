@@ -80,6 +80,11 @@ def element_header(tag: int, vr: str, length: int) -> bytes:
     return start + (pack("<2xL", length) if vr in EXPLICIT_VR_LENGTH_32 else pack("<H", length))
 
 
+def implicit_element_header(tag: int, length: int) -> bytes:
+    """What stands before a value in Implicit VR Little Endian; PS3.5 Section 7.1.3."""
+    return pack("<HHL", tag >> 16, tag & 0xFFFF, length)
+
+
 def raw_value(ds: Dataset, tag: int) -> bytes:
     """The value as it is encoded, empty if there is none; pydicom's own access would convert it."""
     element = dict(ds.items()).get(BaseTag(tag))

@@ -56,6 +56,11 @@ def is_video(transfer_syntax_uid: str) -> bool:
     return transfer_syntax_uid.removesuffix(".1") in _VIDEO
 
 
+def is_implicit_vr(transfer_syntax_uid: str) -> bool:
+    """Whether elements come without their VRs."""
+    return transfer_syntax_uid == ImplicitVRLittleEndian
+
+
 def is_deflated(transfer_syntax_uid: str) -> bool:
     """Whether the data set lies in one deflated stream."""
     return transfer_syntax_uid == DeflatedExplicitVRLittleEndian

@@ -10,6 +10,7 @@ from imaging.dicom.header import BytesSource, data_set_offset
 from imaging.dimse.node import Node
 from imaging.dimse.outgoing import Kind
 from imaging.dimse.requested_association import MAX_KINDS, RequestedAssociation
+from imaging.dimse.status import is_stored
 from imaging.distribution.store_failure import failure_of
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.instance import Instance
@@ -21,9 +22,6 @@ StreamParts: TypeAlias = Callable[[Iterable[Part]], Generator[bytes, None, None]
 
 IDLE_SECONDS = 5.0
 """How long an association is kept for what may come next."""
-
-# PS3.7 Annex C.1 and PS3.4 Table B.2-1: warnings; the node has stored the instance.
-_WARNINGS = {0x0001, 0x0107, 0x0116}
 
 
 class DimseTarget:
@@ -86,7 +84,7 @@ class DimseTarget:
                     association.abort()  # the middle of a message may be the last thing that was sent
                     yield Sent(instance, failure)
                     return
-                yield Sent(instance, None if _is_stored(status) else failure_of(status))
+                yield Sent(instance, None if is_stored(status) else failure_of(status))
 
     def _associated(self, kinds: Sequence[Kind]) -> RequestedAssociation:
         kept = self._association
@@ -146,10 +144,6 @@ def _data_set(pieces: Iterator[bytes], file_bytes: int) -> Iterator[bytes]:
         piece = next(pieces)
         taken += len(piece)
         yield piece
-
-
-def _is_stored(status: int) -> bool:
-    return status == 0 or status in _WARNINGS or status >> 12 == 0xB
 
 
 def _not_accepted(instance: Instance) -> Rejected:

@@ -52,9 +52,9 @@ class EncodeInstances:
         # Threads of its own: what they wait for is fetched by those of the others.
         self._read_ahead = ReadAhead(side_by_side=_SIDE_BY_SIDE)
 
-    def targets(self, instance: Instance) -> frozenset[str]:
-        """The transfer syntaxes it can be made in, beside the one it is stored in."""
-        return self._transcode.targets(instance)
+    def targets(self, instance: Instance, *, implicit_vr: bool = False) -> frozenset[str]:
+        """The transfer syntaxes it can be made in, beside the one it is stored in; see `TranscodeInstance.targets`."""
+        return self._transcode.targets(instance, implicit_vr=implicit_vr)
 
     def one(self, encoding: Encoding) -> Generator[bytes, None, None]:
         """One instance in pieces.

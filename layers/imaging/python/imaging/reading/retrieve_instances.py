@@ -73,7 +73,7 @@ class RetrieveInstances:
         Rejected
             `NO_SUCH_RESOURCE` if there are none.
         """
-        found = sorted(target.instances(self._contents), key=_place)
+        found = sorted(target.instances(self._contents), key=place_of)
         if not found:
             raise target.not_found()
         return found
@@ -129,8 +129,8 @@ class RetrieveInstances:
         return found[1]
 
 
-def _place(instance: Instance) -> tuple[str, int, str]:
-    """Series UID, instance number, instance UID; without a number at the end of the series."""
+def place_of(instance: Instance) -> tuple[str, int, str]:
+    """Where it stands in its study: series UID, instance number, instance UID; without a number at the series' end."""
     numbers = values_of(instance.attributes, _INSTANCE_NUMBER)
     number = int(numbers[0]) if numbers and numbers[0].lstrip("+-").isdecimal() else sys.maxsize
     return instance.key.series_instance_uid, number, instance.key.sop_instance_uid

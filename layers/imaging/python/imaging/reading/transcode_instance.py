@@ -4,7 +4,12 @@ import zlib
 from collections.abc import Generator
 from contextlib import closing
 
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+)
 
 from imaging.dicom.part10 import file_meta_information
 from imaging.dicom.pixel_description import PIXEL_DATA
@@ -49,11 +54,16 @@ class TranscodeInstance:
         self._pixels = pixels
         self._data_set = TranscodeDataSet(objects, pixels, worker, read_ahead or ReadAhead(side_by_side=_SIDE_BY_SIDE))
 
-    def targets(self, instance: Instance) -> frozenset[str]:
+    def targets(self, instance: Instance, *, implicit_vr: bool = False) -> frozenset[str]:
         """The transfer syntaxes it can be made in, beside the one it is stored in; empty: in no other.
 
-        Never Implicit VR or Big Endian, which PS3.18 Section 8.7.3 keeps from
-        the Web. No pixel is looked at: a target can still turn out impossible.
+        Never Big Endian. No pixel is looked at: a target can still turn out impossible.
+
+        Parameters
+        ----------
+        implicit_vr
+            Also Implicit VR Little Endian, which every DICOM AE takes and PS3.18
+            Section 8.7.3 keeps from the Web.
 
         Raises
         ------
@@ -64,7 +74,10 @@ class TranscodeInstance:
         if stored not in NATIVE | DECODABLE:
             return frozenset()
         layout = self._layout(instance)
-        return (_UNCOMPRESSED if layout is None else _targets(layout)) - {stored}
+        targets = _UNCOMPRESSED if layout is None else _targets(layout)
+        if implicit_vr and targets >= _UNCOMPRESSED:
+            targets |= {str(ImplicitVRLittleEndian)}
+        return targets - {stored}
 
     def size_bytes(self, instance: Instance, transfer_syntax_uid: str) -> int | None:
         """About how large it becomes, as far as its row tells; None: that cannot be told."""

@@ -7,8 +7,7 @@ from functools import partial
 from pydicom import Dataset
 
 from imaging.dicom.byte_source import ByteSource
-from imaging.dicom.data_element import element_header
-from imaging.dicom.data_set_recoding import LongValue, Recoded, is_signed, recoded
+from imaging.dicom.data_set_recoding import LongValue, Recoded, any_element_header, is_signed, recoded
 from imaging.dicom.header import Header, open_instance
 from imaging.dicom.json_model import character_sets
 from imaging.dicom.native_frame import swapped
@@ -18,7 +17,7 @@ from imaging.dicom.pixel_attributes import describe_pixels
 from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.pixel_layout import PixelLayout
 from imaging.dicom.pixel_redescription import redescribe
-from imaging.dicom.transfer_syntaxes import ENCODABLE, NATIVE, is_deflated
+from imaging.dicom.transfer_syntaxes import ENCODABLE, NATIVE, is_deflated, is_implicit_vr
 from imaging.errors import Rejected, RejectReason
 from imaging.model.instance import Instance
 from imaging.ports.objects import ObjectStore
@@ -45,7 +44,9 @@ class TranscodeDataSet:
     def pieces(
         self, instance: Instance, header: Header, layout: PixelLayout | None, transfer_syntax_uid: str
     ) -> Generator[bytes, None, None]:
-        """The data set in Explicit VR Little Endian, its pixels uncompressed or as the transfer syntax has them.
+        """The data set in Little Endian, its pixels uncompressed or as the transfer syntax has them.
+
+        Its VRs are explicit unless the transfer syntax is Implicit VR Little Endian.
 
         Parameters
         ----------
@@ -61,9 +62,10 @@ class TranscodeDataSet:
         """
         if layout and (layout.is_encapsulated or transfer_syntax_uid in ENCODABLE):
             return self._by_frames(instance, header, layout, transfer_syntax_uid)
-        if header.data_set.original_encoding == (False, True) and header.transfer_syntax_uid in NATIVE:
+        implicit_vr = is_implicit_vr(transfer_syntax_uid)
+        if header.data_set.original_encoding == (implicit_vr, True) and header.transfer_syntax_uid in NATIVE:
             return self._untouched(instance, header)
-        return self._fetched(instance, header, self._native(instance, header, layout))
+        return self._fetched(instance, header, self._native(instance, header, layout, implicit_vr))
 
     def _untouched(self, instance: Instance, header: Header) -> Generator[bytes, None, None]:
         if not is_deflated(header.transfer_syntax_uid):
@@ -71,25 +73,29 @@ class TranscodeDataSet:
             return self._fetched(instance, header, [LongValue(first, instance.size_bytes - first)])
         return _all_of(self._source(instance, header))
 
-    def _native(self, instance: Instance, header: Header, layout: PixelLayout | None) -> list[Recoded]:
+    def _native(
+        self, instance: Instance, header: Header, layout: PixelLayout | None, implicit_vr: bool
+    ) -> list[Recoded]:
         _check_readable(header)
         signed = is_signed(header.data_set)
-        beginning = recoded(header.data_set)
+        beginning = recoded(header.data_set, implicit_vr=implicit_vr)
         if layout is None:
-            return [*beginning, *recoded(_further(InstanceSource(self._objects, instance)), signed=signed)]
-        size_bytes = layout.size_bytes
+            further = _further(InstanceSource(self._objects, instance))
+            return [*beginning, *recoded(further, signed=signed, implicit_vr=implicit_vr)]
+        tag, size_bytes = int(layout.description.tag, 16), layout.size_bytes
         pixels: list[Recoded] = [
-            element_header(int(layout.description.tag, 16), layout.vr, size_bytes + size_bytes % 2),
+            any_element_header(tag, layout.vr, size_bytes + size_bytes % 2, implicit_vr=implicit_vr),
             LongValue(layout.first_byte, size_bytes, _number_bytes(header, layout)),
             bytes(size_bytes % 2),
         ]
-        return [*beginning, *pixels, *self._trailing(instance, header, layout)]
+        return [*beginning, *pixels, *self._trailing(instance, header, layout, implicit_vr)]
 
     def _by_frames(
         self, instance: Instance, header: Header, layout: PixelLayout, transfer_syntax_uid: str
     ) -> Generator[bytes, None, None]:
         _check_readable(header)
-        trailing = self._trailing(instance, header, layout)
+        implicit_vr = is_implicit_vr(transfer_syntax_uid)
+        trailing = self._trailing(instance, header, layout, implicit_vr)
         make_icons_native(header, self._source(instance, header), self._decoded)
         described = describe_pixels(header, layout.description.tag)
         with closing(
@@ -102,7 +108,7 @@ class TranscodeDataSet:
             )
         ) as frames:
             redescribe(header.data_set, described, frames.description)
-            yield from self._fetched(instance, header, recoded(header.data_set))
+            yield from self._fetched(instance, header, recoded(header.data_set, implicit_vr=implicit_vr))
             yield from frames.element(int(layout.description.tag, 16))
         yield from self._fetched(instance, header, trailing)
 
@@ -110,12 +116,12 @@ class TranscodeDataSet:
         frame = self._worker.decoded(Frame(content, description))
         return frame.content, frame.description
 
-    def _trailing(self, instance: Instance, header: Header, layout: PixelLayout) -> list[Recoded]:
+    def _trailing(self, instance: Instance, header: Header, layout: PixelLayout, implicit_vr: bool) -> list[Recoded]:
         """What stands behind the pixels; what is no data set there is left out, as from the metadata."""
         found = Dataset()
         with suppress(Rejected):
             found = read_trailing(InstanceSource(self._objects, instance), header, layout)
-        return recoded(found, signed=is_signed(header.data_set))
+        return recoded(found, signed=is_signed(header.data_set), implicit_vr=implicit_vr)
 
     def _source(self, instance: Instance, header: Header) -> ByteSource:
         source = InstanceSource(self._objects, instance)

@@ -6,11 +6,11 @@ from functools import partial
 from struct import pack
 
 from imaging.dicom.data_element import SEQUENCE_DELIMITATION, UNDEFINED_LENGTH, element_header
-from imaging.dicom.data_set_recoding import MAX_LENGTH
+from imaging.dicom.data_set_recoding import MAX_LENGTH, any_element_header
 from imaging.dicom.encapsulation import ITEM_BYTES
 from imaging.dicom.pixel_description import PixelDescription
 from imaging.dicom.pixel_redescription import native_vr
-from imaging.dicom.transfer_syntaxes import ENCODABLE
+from imaging.dicom.transfer_syntaxes import ENCODABLE, is_implicit_vr
 from imaging.errors import Rejected, RejectReason
 from imaging.model.instance import Instance
 from imaging.ports.pixels import Frame, PixelWorker
@@ -93,7 +93,8 @@ class TranscodedFrames:
     def _native(self, tag: int) -> Iterator[bytes]:
         frame_bytes = len(self._first.content)
         size_bytes = self._number_of_frames * frame_bytes
-        yield element_header(tag, native_vr(self._first.description), size_bytes + size_bytes % 2)
+        vr, length = native_vr(self._first.description), size_bytes + size_bytes % 2
+        yield any_element_header(tag, vr, length, implicit_vr=is_implicit_vr(self._target))
         yield self._first.content
         for frame in self._frames:
             self._check_like_first(frame)
