@@ -143,6 +143,7 @@ def test_work_under_way_is_shown_and_is_no_trouble(deployment):
     assert status.waiting.studies_open == 2
     assert status.waiting.changes_unannounced_seconds == 50
     assert status.waiting.fhir_lag_seconds == 50 * 60
+    assert status.waiting.commitments_pending == 2
     assert status.oldest_unindexed_seconds == 60
     assert status.reconciled[0].ended is None
 

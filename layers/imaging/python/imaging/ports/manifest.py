@@ -151,6 +151,8 @@ class PendingKind(StrEnum):
     ANNOUNCE_FEED = "announce-feed"
     ANNOUNCE_REVISION = "announce-revision"
     PUBLISH = "publish"
+    COMMIT = "commit"
+    """A request for storage commitment, `imaging.ports.commitments`; the sweep leaves it alone."""
 
 
 class PendingWork(Protocol):

@@ -110,8 +110,9 @@ class ReadStatus:
     def _waiting(self, now: datetime) -> Waiting:
         kinds = (PendingKind.FINALIZE, PendingKind.ANNOUNCE_CHANGE, PendingKind.ANNOUNCE_FEED)
         with ThreadPoolExecutor() as pool:
-            opened, changes, events, revisions, unpublished = pool.map(
-                self._marks.tally, (*kinds, PendingKind.ANNOUNCE_REVISION, PendingKind.PUBLISH)
+            opened, changes, events, revisions, unpublished, commitments = pool.map(
+                self._marks.tally,
+                (*kinds, PendingKind.ANNOUNCE_REVISION, PendingKind.PUBLISH, PendingKind.COMMIT),
             )
         studies = self._marks.open_studies(_STUDIES_LOOKED_AT) if opened.count else []
         first = self._marks.unpublished_revisions(_STUDIES_LOOKED_AT) if unpublished.count else []
@@ -127,6 +128,7 @@ class ReadStatus:
             revisions_unpublished=unpublished.count,
             # Not the age of the mark: each time the sweep announces the revision again, that waits anew.
             fhir_lag_seconds=max((_seconds(now - revision.created_at) for revision in first), default=None),
+            commitments_pending=commitments.count,
         )
 
     def _is_overdue(self, study: Study, now: datetime) -> bool:

@@ -36,6 +36,8 @@ class Waiting:
         revision should have been there for fifteen minutes, of the first 1,000.
     fhir_lag_seconds
         Since the oldest revision that has not reached FHIR.
+    commitments_pending
+        Requests for storage commitment whose result the requester has not confirmed.
     """
 
     studies_open: int
@@ -48,6 +50,7 @@ class Waiting:
     revisions_unannounced_seconds: int | None
     revisions_unpublished: int
     fhir_lag_seconds: int | None
+    commitments_pending: int
 
 
 @dataclass(frozen=True)
