@@ -1,1 +1,1 @@
-"""The DIMSE endpoint: C-ECHO and C-STORE, a process of its own."""
+"""The DIMSE endpoint: a supervisor and the processes that serve associations."""

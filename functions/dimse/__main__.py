@@ -1,60 +1,68 @@
 """The DIMSE endpoint as a process: `python -m functions.dimse`."""
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from functions.dimse.journal import StructuredJournal
+from functions.dimse.supervisor import Supervisor
+from functions.dimse.worker import Compose, Shared, Watch, work
 from imaging import bootstrap
-from imaging.dimse.server import DimseServer
-from imaging.pipeline.hint_release import HintRelease
-from imaging.pipeline.store_instance import StoreInstance
-from imaging.settings import MissingSetting, Settings
+from imaging.dimse.association_limit import AssociationLimit
+from imaging.dimse.configured_peers import configured_peers
+from imaging.dimse.connection_server import Listening, listening_at
+from imaging.settings import MissingSetting, Settings, WrongSetting
+
+_TELL_SECONDS = 60.0
 
 
-def serve(
-    environment: Mapping[str, str],
-    compose: Callable[[Mapping[str, str]], StoreInstance],
-    compose_hint: Callable[[Mapping[str, str]], HintRelease | None] = lambda _: None,
-) -> int:
-    """Serve until SIGTERM or SIGINT, let the running associations finish, and return the exit code."""
-    logger = Logger()
-    settings = Settings(environment)
-    threading.excepthook = lambda failure: logger.error("A thread failed", failure=failure.exc_type.__name__)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+def serve(environment: Mapping[str, str], compose: Compose, tell_seconds: float = _TELL_SECONDS) -> int:
+    """Serve until SIGTERM or SIGINT, let the running associations finish, and return the exit code.
+
+    Nothing here starts a thread or opens a connection: processes are forked from this one.
+    """
+    settings, logger = Settings(environment), Logger()
+    workers = int(settings.get("DIMSE_WORKERS", "0")) or _processors()
     try:
-        server = DimseServer(
-            (settings["DIMSE_BIND_ADDRESS"], int(settings["DIMSE_PORT"])),
-            {space.ae_title: space.name for space in settings.spaces.values()},
-            compose(environment),
-            StructuredJournal(logger),
-            max_associations=int(settings.get("DIMSE_MAX_ASSOCIATIONS", "32")),
-            max_object_bytes=int(settings.get("DIMSE_MAX_OBJECT_BYTES", str(1024**3))),
-            hint_release=compose_hint(environment),
+        shared = Shared(
+            {"PIXEL_WORKERS": "1", **environment},  # there are as many workers as processors
+            compose,
+            configured_peers(settings),
+            _listen(settings, "DIMSE_PORT"),
+            _listen(settings, "DIMSE_TLS_PORT") if settings.get("DIMSE_TLS_PORT") else None,
+            AssociationLimit(int(settings.get("DIMSE_MAX_ASSOCIATIONS", "32")), workers),
+            stop_seconds=float(settings.get("DIMSE_STOP_SECONDS", "110")),
         )
-    except MissingSetting as missing:
-        return _complain(str(missing))
+    except (MissingSetting, WrongSetting) as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    supervisor = Supervisor(
+        workers,
+        partial(work, shared),
+        Watch(shared, StructuredJournal(logger)),
+        stop_seconds=shared.stop_seconds,
+        tell_seconds=tell_seconds,
+    )
+    tls: dict[str, Any] = {"tls_port": shared.listening_for_tls.port} if shared.listening_for_tls else {}
+    logger.info("Listening for DICOM associations", port=shared.listening.port, **tls, workers=workers)
+    return supervisor.run()
+
+
+def _listen(settings: Settings, port: str) -> Listening:
+    try:
+        return listening_at((settings["DIMSE_BIND_ADDRESS"], int(settings[port])))
     except OSError as refused:
-        return _complain(
-            f"Port {settings['DIMSE_PORT']} cannot be used ({refused.strerror}); set DIMSE_PORT to another."
-        )
-    server.start()
-    logger.info("Listening for DICOM associations", port=server.port)
-    stopping.wait()
-    server.drain(float(settings.get("DIMSE_STOP_SECONDS", "110")))
-    return 0
+        reason = os.strerror(refused.errno) if refused.errno else str(refused)
+        raise WrongSetting(f"Port {settings[port]} cannot be used ({reason}); set {port} to another.") from None
 
 
-def _complain(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return 1
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":
-    sys.exit(serve(os.environ, bootstrap.store_instance, bootstrap.hint_release))
+    sys.exit(serve(os.environ, bootstrap.dimse_serving))

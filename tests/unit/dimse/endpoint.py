@@ -3,8 +3,16 @@
 import threading
 from datetime import datetime
 
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
+
+from imaging.dimse.accepted_association import Served, Services
+from imaging.dimse.association_limit import AssociationLimit
+from imaging.dimse.c_echo import VERIFICATION, CEcho
+from imaging.dimse.c_store import CStore
+from imaging.dimse.connection_server import Secure, listening_at
 from imaging.dimse.journal import AssociationRecord, Refusal
-from imaging.dimse.server import DimseServer
+from imaging.dimse.peers import Peers
+from imaging.dimse.server import DimseServer, policy_of
 from imaging.model.identifiers import StudyKey
 from imaging.pipeline.hint_release import HintRelease
 from imaging.pipeline.store_instance import StoreInstance
@@ -41,12 +49,18 @@ class JournalInMemory:
     def __init__(self) -> None:
         self.refusals: list[Refusal] = []
         self.failures: list[Exception] = []
+        self.not_sent_for: list[tuple[str, list[str]]] = []
         self.hints_lost: list[AssociationRecord] = []
         self.associations: list[AssociationRecord] = []
+        self.handshakes_failed: list[tuple[str, str]] = []
+        self.certificates_kept: list[str] = []
         self._told = threading.Condition()
 
     def refused(self, association, refusal):
         self.refusals.append(refusal)
+
+    def not_sent(self, association, cause, sop_instance_uids):
+        self.not_sent_for.append((cause, list(sop_instance_uids)))
 
     def ended(self, association):
         with self._told:
@@ -58,6 +72,14 @@ class JournalInMemory:
 
     def hint_lost(self, association, failure):
         self.hints_lost.append(association)
+
+    def handshake_failed(self, address, why):
+        with self._told:
+            self.handshakes_failed.append((address, why))
+            self._told.notify_all()
+
+    def certificate_kept(self, failure):
+        self.certificates_kept.append(str(failure))
 
     def wait_for(self, count: int) -> list[AssociationRecord]:
         """The associations, when so many have ended."""
@@ -80,21 +102,42 @@ class FinalizerQueueInMemory:
 
 
 class Endpoint:
-    """What a test speaks to, and looks into."""
+    """What a test speaks to, and looks into.
 
-    def __init__(self, *, max_associations: int = 32, max_object_bytes: int = 2**30) -> None:
+    Parameters
+    ----------
+    services
+        Beside C-ECHO and C-STORE, by the kind of request.
+    """
+
+    def __init__(
+        self,
+        services: Services | None = None,
+        *,
+        peers: Peers | None = None,
+        accepts_unknown_sop_classes: bool = True,
+        secure: Secure | None = None,
+        max_associations: int = 32,
+        max_object_bytes: int = 2**30,
+    ) -> None:
         self.archive = HeldObjects()
         self.journal = JournalInMemory()
         self.finalizer = FinalizerQueueInMemory()
         self.clock = Clock()
+        self.limit = AssociationLimit(max_associations)
+        store = StoreInstance(self.archive, SPACES, self.clock)
+        served = {
+            C_ECHO: Served(CEcho(), frozenset({VERIFICATION})),
+            C_STORE: Served(CStore(store, self.journal, max_object_bytes)),
+            **(services or {}),
+        }
         self.server = DimseServer(
-            ("127.0.0.1", 0),
-            {space.ae_title: space.name for space in SPACES.values()},
-            StoreInstance(self.archive, SPACES, self.clock),
+            [listening_at(("127.0.0.1", 0), secure)],
+            policy_of(SPACES, peers or Peers(), served, accepts_unknown_sop_classes=accepts_unknown_sop_classes),
+            served,
             self.journal,
+            limit=self.limit,
             hint_release=HintRelease(self.finalizer, SPACES, self.clock),
-            max_associations=max_associations,
-            max_object_bytes=max_object_bytes,
         )
         self.server.start()
 

@@ -1,34 +1,80 @@
 """The DIMSE process over objects in memory, which says on its standard output what it stores.
 
-`HOLD_SECONDS` makes every store take so long.
+`HOLD_SECONDS` makes every store take so long; `TELL_SECONDS` is how often the supervisor says what it sees. Each
+worker has objects of its own. `TLS_IDENTITY` and `TLS_CLIENT_CA` are files that hold what the secrets would.
 """
 
 import os
 import sys
+import threading
 import time
+from pathlib import Path
+
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 
 from functions.dimse.__main__ import serve
+from imaging.bootstrap import DimseServing
+from imaging.dimse.accepted_association import Served
+from imaging.dimse.c_echo import VERIFICATION, CEcho
+from imaging.dimse.c_store import CStore
+from imaging.dimse.handshake import Handshake
+from imaging.dimse.kept_tls import KeptTls
+from imaging.dimse.tls import server_context
 from imaging.pipeline.store_instance import StoreInstance
+from imaging.settings import MissingSetting
 from tests.fakes import Clock, InMemoryObjects
 from tests.unit.dimse.endpoint import SPACES
 
 
 def tell(line: str) -> None:
     """In one write, beside the log."""
-    sys.stdout.write(line)
-    sys.stdout.flush()
+    os.write(1, line.encode())
 
 
 class TellingObjects(InMemoryObjects):
     """Objects in memory that are slow, and tell of each."""
 
     def put_if_absent(self, space, object_key, body, *, metadata, content_type):
-        tell(f"STORING {space} {object_key}\n")
+        tell(f"STORING {space} {object_key} {os.getpid()}\n")
         time.sleep(float(os.environ.get("HOLD_SECONDS", "0")))
         version = super().put_if_absent(space, object_key, body, metadata=metadata, content_type=content_type)
-        tell(f"STORED {space} {object_key}\n")
+        tell(f"STORED {space} {object_key} {os.getpid()}\n")
         return version
 
 
+def beside(stopping: threading.Event) -> None:
+    """What runs beside the associations."""
+    stopping.wait()
+    tell(f"STOPPED {os.getpid()}\n")
+
+
+class FileSecret:
+    """A secret that is a file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def text(self):
+        return self._path.read_text()
+
+    def forget(self):
+        pass
+
+
+def compose(environment, _peers, journal, _commitment_journal) -> DimseServing:
+    """As `imaging.bootstrap.dimse_serving`, without AWS."""
+    if environment.get("DIES"):
+        os._exit(3)
+    if environment.get("LACKS"):
+        raise MissingSetting(f"{environment['LACKS']} is missing.")
+    store = StoreInstance(TellingObjects(SPACES), SPACES, Clock())
+    secrets = [FileSecret(environment[name]) for name in ("TLS_IDENTITY", "TLS_CLIENT_CA") if environment.get(name)]
+    return DimseServing(
+        {C_ECHO: Served(CEcho(), frozenset({VERIFICATION})), C_STORE: Served(CStore(store, journal, 2**30))},
+        secure=Handshake(KeptTls(server_context, secrets, journal.certificate_kept).context, journal),
+        beside=(beside,),
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(serve(os.environ, lambda _: StoreInstance(TellingObjects(SPACES), SPACES, Clock())))
+    sys.exit(serve(os.environ, compose, float(os.environ.get("TELL_SECONDS", "60"))))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from imaging.dimse.server import DimseServer
+from imaging.dimse.connection_server import listening_at
 from tests.unit.dimse.endpoint import Endpoint
 from tests.unit.dimse.files import association_for, send
 from tests.unit.dimse.pdus import A_ABORT, A_ASSOCIATE_RJ, associate, association_request, connect, read_pdu
@@ -71,11 +71,4 @@ def test_a_store_that_hangs_does_not_hold_it_up_for_ever(endpoint, draining, mak
 
 def test_a_port_in_use_is_an_os_error(endpoint: Endpoint):
     with pytest.raises(OSError, match="in use"):
-        DimseServer(
-            ("127.0.0.1", endpoint.port),
-            {"MAIN": "main"},
-            endpoint.server._c_store._store_instance,
-            endpoint.journal,
-            max_associations=1,
-            max_object_bytes=1,
-        )
+        listening_at(("127.0.0.1", endpoint.port))

@@ -5,10 +5,11 @@ just what that process uses.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from imaging.aws.dead_letters import SqsDeadLetters
 from imaging.aws.delivery_queue import DeliveryQueue
 from imaging.aws.drop_queue import SqsDropQueue
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
+from imaging.aws.dynamodb_commitments import DynamoDbCommitments
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
 from imaging.aws.dynamodb_feed import DynamoDbChangeFeed
 from imaging.aws.dynamodb_feed_source import DynamoDbFeedSource
@@ -111,12 +113,24 @@ from imaging.reading.retrieve_frames import RetrieveFrames
 from imaging.reading.retrieve_instances import RetrieveInstances
 from imaging.reading.retrieve_metadata import RetrieveMetadata
 from imaging.reading.search_catalogue import SearchCatalogue
+from imaging.reading.select_instances import SelectInstances
 from imaging.reading.transcode_instance import TranscodeInstance
+from imaging.reading.verify_commitment import VerifyCommitment
 from imaging.settings import Settings
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from requests.auth import AuthBase
 
+    from imaging.dimse.accepted_association import Services
+    from imaging.dimse.c_find import CFind
+    from imaging.dimse.connection_server import Secure
+    from imaging.dimse.journal import Journal as DimseJournal
+    from imaging.dimse.peers import Peers
+    from imaging.dimse.storage_commitment import NAction
+    from imaging.dimse.storage_commitment_journal import CommitmentJournal
+    from imaging.dimse.storage_commitment_reports import CommitmentReports
     from imaging.pipeline.publish_study import PublishStudy
 
 Environment = Mapping[str, str]
@@ -254,6 +268,136 @@ def hint_release(environment: Environment) -> HintRelease | None:
     if not any(space.finishes_on_release for space in settings.spaces.values()):
         return None
     return HintRelease(SqsFinalizerQueue(settings["FINALIZE_QUEUE_URL"]), settings.spaces, now)
+
+
+@dataclass(frozen=True)
+class Committing:
+    """Storage commitment: the service, and what tells its results beside the associations."""
+
+    service: "NAction"
+    reports: "CommitmentReports"
+
+
+def dimse_commitment(
+    environment: Environment, peers: "Peers", journal: "DimseJournal", commitment_journal: "CommitmentJournal"
+) -> Committing:
+    """Storage commitment, for the one process that calls this: what it holds it holds under a name of its own."""
+    from imaging.dimse.storage_commitment import NAction  # noqa: PLC0415 - pynetdicom is slow to import
+    from imaging.dimse.storage_commitment_reports import CommitmentReports  # noqa: PLC0415
+    from imaging.dimse.tls import client_context  # noqa: PLC0415
+
+    settings = Settings(environment)
+    table = _table(settings)
+    verify = VerifyCommitment(DynamoDbCatalogue(table), S3Objects(settings.spaces))
+    reports = CommitmentReports(
+        DynamoDbCommitments(table),
+        verify,
+        peers,
+        commitment_journal,
+        clock=now,
+        token=uuid4().hex,
+        secure=_dimse_context(settings, journal, client_context),
+    )
+    return Committing(NAction(reports, now), reports)
+
+
+@dataclass(frozen=True)
+class DimseServing:
+    """What a worker of the DIMSE endpoint serves with.
+
+    Attributes
+    ----------
+    secure
+        Shakes hands where connections come in by TLS; None without a certificate.
+    beside
+        What runs in threads beside the associations, until it is told to stop.
+    """
+
+    services: "Services"
+    hint_release: HintRelease | None = None
+    secure: "Secure | None" = None
+    beside: Sequence[Callable[[Event], None]] = ()
+
+
+def dimse_serving(
+    environment: Environment, peers: "Peers", journal: "DimseJournal", commitment_journal: "CommitmentJournal"
+) -> DimseServing:
+    """Everything that DIMSE asks for; called in each worker, for none of it survives a fork."""
+    from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_STORE, N_ACTION  # noqa: PLC0415 - slow to import
+
+    from imaging.dimse.accepted_association import Served  # noqa: PLC0415
+    from imaging.dimse.c_echo import VERIFICATION, CEcho  # noqa: PLC0415
+    from imaging.dimse.c_find import FIND_SOP_CLASSES  # noqa: PLC0415
+    from imaging.dimse.c_store import CStore  # noqa: PLC0415
+    from imaging.dimse.storage_commitment_messages import STORAGE_COMMITMENT  # noqa: PLC0415
+
+    settings = Settings(environment)
+    max_object_bytes = int(settings.get("DIMSE_MAX_OBJECT_BYTES", str(1024**3)))
+    committing = dimse_commitment(environment, peers, journal, commitment_journal)
+    services: Services = {
+        C_ECHO: Served(CEcho(), frozenset({VERIFICATION})),
+        C_STORE: Served(CStore(store_instance(environment), journal, max_object_bytes)),
+        C_FIND: Served(dimse_find(environment), FIND_SOP_CLASSES),
+        N_ACTION: Served(committing.service, frozenset({STORAGE_COMMITMENT})),
+        **dimse_retrieve(environment, peers, journal),
+    }
+    return DimseServing(
+        services, hint_release(environment), _dimse_handshake(settings, journal), (committing.reports.run,)
+    )
+
+
+def _dimse_handshake(settings: Settings, journal: "DimseJournal") -> "Secure | None":
+    if not settings.get("DIMSE_TLS_CERTIFICATE_SECRET_ARN"):
+        return None
+    from imaging.dimse.handshake import Handshake  # noqa: PLC0415 - pynetdicom is slow to import
+    from imaging.dimse.tls import server_context  # noqa: PLC0415
+
+    return Handshake(_dimse_context(settings, journal, server_context), journal)
+
+
+def _dimse_context(
+    settings: Settings, journal: "DimseJournal", make: Callable[..., "SSLContext"]
+) -> Callable[[], "SSLContext"]:
+    """What shakes hands by the endpoint's own certificate, if it has one, with those it is to trust."""
+    from imaging.dimse.kept_tls import KeptTls  # noqa: PLC0415 - pynetdicom is slow to import
+
+    names = ("DIMSE_TLS_CERTIFICATE_SECRET_ARN", "DIMSE_TLS_CLIENT_CA_SECRET_ARN")
+    secrets = [KeptSecret(arn) for arn in map(settings.get, names) if arn]
+    return KeptTls(make, secrets, journal.certificate_kept).context
+
+
+def dimse_retrieve(environment: Environment, peers: "Peers", journal: "DimseJournal") -> "Services":
+    """C-MOVE and C-GET, which share threads, memory and workers."""
+    from pynetdicom.dimse_primitives import C_GET, C_MOVE  # noqa: PLC0415 - pynetdicom is slow to import
+
+    from imaging.dimse.accepted_association import Served  # noqa: PLC0415
+    from imaging.dimse.c_get import GET_SOP_CLASSES, CGet  # noqa: PLC0415
+    from imaging.dimse.c_move import MOVE_SOP_CLASSES, CMove  # noqa: PLC0415
+    from imaging.dimse.data_sets import ReadDataSets  # noqa: PLC0415
+    from imaging.dimse.retrieve import Retrieve  # noqa: PLC0415
+    from imaging.dimse.tls import client_context  # noqa: PLC0415
+
+    settings = Settings(environment)
+    objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
+    read_ahead = ReadAhead()
+    worker = _pixel_worker(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
+    instances = RetrieveInstances(catalogue, objects, objects, read_ahead)
+    transcode = TranscodeInstance(objects, InstanceHeaders(objects), InstancePixels(objects, read_ahead), worker)
+    retrieve = Retrieve(
+        SelectInstances(catalogue, catalogue), ReadDataSets(instances, EncodeInstances(instances, transcode)), journal
+    )
+    move = CMove(retrieve, peers, _dimse_context(settings, journal, client_context))
+    return {C_GET: Served(CGet(retrieve), GET_SOP_CLASSES), C_MOVE: Served(move, MOVE_SOP_CLASSES)}
+
+
+def dimse_find(environment: Environment) -> "CFind":
+    """C-FIND, which looks up between two short pages whether anybody still wants the rest."""
+    from imaging.dimse.c_find import MAX_ROWS_A_PAGE, CFind  # noqa: PLC0415 - pynetdicom is slow to import
+
+    settings = Settings(environment)
+    catalogue = DynamoDbCatalogue(_table(settings))
+    search = SearchCatalogue(catalogue, catalogue, max_rows_read=MAX_ROWS_A_PAGE)
+    return CFind(search, DynamoDbQueryTagStates(_table(settings), settings.query_tags))
 
 
 def store_resource(environment: Environment) -> StoreResource:

@@ -1,94 +1,86 @@
-"""The DIMSE endpoint: one address, a storage space behind each AE title."""
+"""The DIMSE endpoint: a storage space behind each AE title, the same services for all of them."""
 
+import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.transport import AddressInformation, AssociationSocket
 
-from imaging.dimse.accepted_association import AcceptedAssociation, Served, Services, Serving
-from imaging.dimse.c_echo import VERIFICATION, CEcho
-from imaging.dimse.c_store import CStore
-from imaging.dimse.connection import ConnectionServer
+from imaging.dimse.accepted_association import AcceptedAssociation, Services, Serving
+from imaging.dimse.association_limit import AssociationLimit
+from imaging.dimse.connection_server import ConnectionServer, Listening
 from imaging.dimse.journal import AssociationEnd, AssociationRecord, Journal
 from imaging.dimse.negotiation import application_entity
+from imaging.dimse.peers import Peers
+from imaging.dimse.policy import STOPPING, TOO_MANY_ASSOCIATIONS, AssociationPolicy, Rejection
+from imaging.dimse.presentation_contexts import Offer
 from imaging.errors import Unavailable
 from imaging.pipeline.hint_release import HintRelease
-from imaging.pipeline.store_instance import StoreInstance
+from imaging.settings import Space
 
 _ABORT_SECONDS = 2.0
-
-# Result, source and reason of a rejection, PS3.8 Table 9-21.
-_CALLED_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x07)
-_TEMPORARY_CONGESTION = (0x02, 0x03, 0x01)
+SPARE_CONNECTIONS = 64
+"""Without an association yet: health checks, and who is about to be told that there is no room."""
 
 
 class DimseServer:
-    """Answers C-ECHO and C-STORE.
-
-    It listens as soon as it is made, and serves from `start` on.
+    """Answers what its services answer, from `start` on.
 
     Parameters
     ----------
-    address
-        Host and TCP port to bind to; port 0 for any free one.
-    space_of_ae_title
-        The storage spaces' names by called AE title.
+    listening
+        Where connections come in.
+    policy
+        Whose associations are accepted.
+    limit
+        Of associations, shared with other processes.
     hint_release
         Hears of released associations that stored something.
-
-    Raises
-    ------
-    OSError
-        If the port is in use, or not ours to bind.
     """
 
     def __init__(
         self,
-        address: tuple[str, int],
-        space_of_ae_title: Mapping[str, str],
-        store_instance: StoreInstance,
+        listening: Sequence[Listening],
+        policy: AssociationPolicy,
+        services: Services,
         journal: Journal,
         *,
-        max_associations: int,
-        max_object_bytes: int,
+        limit: AssociationLimit,
         hint_release: HintRelease | None = None,
     ) -> None:
-        self._space_of_ae_title = space_of_ae_title
+        self._policy = policy
         self._journal = journal
+        self._limit = limit
         self._hint_release = hint_release
-        self._c_store = CStore(store_instance, journal, max_object_bytes)
-        services: Services = {
-            C_ECHO: Served(CEcho(), frozenset({VERIFICATION})),
-            C_STORE: Served(self._c_store),
-        }
         self._records: dict[Association, AssociationRecord] = {}
+        self._counted: set[Association] = set()
         self._ended = threading.Condition()
         self._draining = False
         self._server = ConnectionServer(
-            application_entity(max_associations),
-            address,
+            application_entity(),
+            listening,
             [
                 (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_CONN_CLOSE, _wake_if_nothing_was_requested),
-                (evt.EVT_PDU_RECV, lambda event: self._c_store.bound(event.assoc.dimse)),
             ],
             Serving(services, journal),
             self._on_end,
+            max_connections=limit.maximum + SPARE_CONNECTIONS,
         )
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on."""
-        return self._server.server_address[1]
+        """The TCP port of the first socket it listens on."""
+        return int(self._server.server_address[1])
 
     def start(self) -> None:
         """Serve, each association in threads of its own."""
-        threading.Thread(target=self._server.serve_forever, name="accept", daemon=True).start()
+        self._server.start()
 
     def drain(self, seconds: float) -> None:
         """Take no new association, let those that run come to their end, and abort the rest.
@@ -110,18 +102,33 @@ class DimseServer:
             return self._ended.wait_for(lambda: not self._records, timeout=seconds)
 
     def _on_requested(self, event: Event) -> None:
-        """Let the called AE title choose the space, before anything is negotiated."""
+        """Accept or reject, and say what may be negotiated."""
         association = cast(AcceptedAssociation, event.assoc)
-        request = cast(A_ASSOCIATE, association.requestor.primitive)
-        called = request.called_ae_title.strip()
-        record = AssociationRecord(request.calling_ae_title.strip(), called, self._space_of_ae_title.get(called, ""))
+        address = cast(AddressInformation, association.requestor.address_info).address
+        decision = self._policy.decide(cast(A_ASSOCIATE, association.requestor.primitive), address)
+        record = AssociationRecord(
+            decision.calling_ae_title,
+            decision.called_ae_title,
+            decision.space,
+            address=address,
+            is_encrypted=isinstance(cast(AssociationSocket, association.dul.socket).socket, ssl.SSLSocket),
+            peer=decision.peer,
+        )
         self._records[association] = association.record = record
-        if not record.space:
-            _reject(association, _CALLED_AE_TITLE_NOT_RECOGNISED)
-            record.rejected_because = "called AE title not recognised"
-        elif self._draining:
-            _reject(association, _TEMPORARY_CONGESTION)
-            record.rejected_because = "stopping"
+        if rejection := decision.rejection or self._no_room_for(association):
+            record.rejected_because = rejection.because
+            association.acse.send_reject(rejection.result, rejection.source, rejection.reason)
+            association.kill()  # returns when it has been sent
+        elif decision.peer:
+            self._policy.prepare(association, decision.peer)
+
+    def _no_room_for(self, association: Association) -> Rejection | None:
+        if self._draining:
+            return STOPPING
+        if not self._limit.enter():
+            return TOO_MANY_ASSOCIATIONS
+        self._counted.add(association)
+        return None
 
     def _on_end(self, association: Association) -> None:
         record = self._records.get(association)
@@ -131,7 +138,6 @@ class DimseServer:
             record.end = AssociationEnd.RELEASED
         elif association.is_rejected:
             record.end = AssociationEnd.REJECTED
-            record.rejected_because = record.rejected_because or "too many associations"
         try:
             if association.is_released:
                 self._hint(record)
@@ -139,6 +145,9 @@ class DimseServer:
         finally:
             with self._ended:
                 del self._records[association]
+                if association in self._counted:
+                    self._counted.remove(association)
+                    self._limit.leave()
                 self._ended.notify_all()
 
     def _hint(self, record: AssociationRecord) -> None:
@@ -149,12 +158,16 @@ class DimseServer:
                 self._journal.hint_lost(record, failure)
 
 
-def _reject(association: Association, rejection: tuple[int, int, int]) -> None:
-    association.acse.send_reject(*rejection)
-    association.kill()  # returns when it has been sent
-
-
 def _wake_if_nothing_was_requested(event: Event) -> None:
     """End the wait for a request on a connection that was closed without one."""
     if event.assoc.requestor.primitive is None:
         event.assoc.dul.to_user_queue.put(None)
+
+
+def policy_of(
+    spaces: Mapping[str, Space], peers: Peers, services: Services, *, accepts_unknown_sop_classes: bool
+) -> AssociationPolicy:
+    """Offer what the services answer, under the AE titles of the spaces."""
+    served = (one.sop_class_uids for one in services.values() if one.sop_class_uids)
+    offer = Offer(frozenset[str]().union(*served), accepts_unknown_sop_classes)
+    return AssociationPolicy({space.ae_title: name for name, space in spaces.items()}, peers, offer)
