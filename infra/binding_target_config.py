@@ -110,9 +110,8 @@ def _dicomweb(section: Section) -> dict[str, Any]:
 
 
 def _dimse(section: Section) -> dict[str, Any]:
-    node = Section(
-        f"{section.path}.dimse", section.value("dimse"), ("host", "port", "called_ae_title", "calling_ae_title")
-    )
+    keys = ("host", "port", "called_ae_title", "calling_ae_title", "tls")
+    node = Section(f"{section.path}.dimse", section.value("dimse"), keys)
     title = "an AE title of 1 to 16 characters"
     return {
         "dimse": {
@@ -120,6 +119,7 @@ def _dimse(section: Section) -> dict[str, Any]:
             "port": node.number("port", 104, least=1, most=65535),
             "called_ae_title": node.text("called_ae_title", pattern=_AE_TITLE, must=title),
             "calling_ae_title": node.text("calling_ae_title", pattern=_AE_TITLE, must=title),
+            **({"tls": True} if node.flag("tls", default=False) else {}),
         }
     }
 

@@ -142,7 +142,7 @@ class Configuration:
             spaces=spaces,
             api_authorization=section.choice("api_authorization", "iam", ("iam", "none")),
             fhir=FhirConfiguration.of(section.value("fhir")),
-            dimse=DimseConfiguration.of(section.value("dimse", {})),
+            dimse=DimseConfiguration.of(section.value("dimse", {}), spaces=[space.name for space in spaces]),
             gateway=GatewayConfiguration.of(section.value("gateway")),
             query_tags=tags,
             cors=CorsConfiguration.of(section.value("cors")),

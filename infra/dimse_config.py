@@ -1,9 +1,12 @@
 """The DIMSE endpoint: the settings below ``imaging.dimse``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.fargate_config import is_network, task_size, vpc_cidr
-from infra.section import Section
+from infra.dimse_peer_config import DimsePeerConfiguration, peers
+from infra.dimse_tls_config import DimseTlsConfiguration
+from infra.fargate_config import INCLUDED_SPOOL_GIB, is_network, task_size, vpc_cidr
+from infra.section import ConfigurationError, Section
 
 _AWS_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
 
@@ -42,19 +45,32 @@ class DimseConfiguration:
 
     Attributes
     ----------
+    port
+        Where it listens without TLS; the load balancer passes it on only if it is internal.
     peer_cidrs
         The networks that may connect.
     cidr
         Of the VPC that is made where `vpc` names none.
     internet_facing
-        Whether the load balancer has public addresses; DIMSE is not encrypted,
-        so False unless a tunnel is out of the question.
+        Whether the load balancer has public addresses; it is then reached by TLS alone.
     cpu, memory_mib
         Of one task, in Fargate's units: 1024 is one vCPU.
-    tasks
-        How many run.
+    tasks, max_tasks
+        How many run, and how many may run while many associations are open.
     max_associations
         That one task serves at a time.
+    workers
+        How many processes of a task serve them.
+    spool_gib
+        Of each task's disk, where data sets lie until S3 has them.
+    callers
+        ``registered``: those that `peers` names; ``any``: others too.
+    peers
+        The registry of application entities.
+    unknown_sop_classes
+        Whether instances of SOP classes that no standard names are taken: ``accept`` or ``refuse``.
+    tls
+        None for none.
     """
 
     port: int
@@ -64,34 +80,80 @@ class DimseConfiguration:
     cpu: int
     memory_mib: int
     tasks: int
+    max_tasks: int
     max_associations: int
+    workers: int
+    spool_gib: int
+    callers: str
+    peers: tuple[DimsePeerConfiguration, ...]
+    unknown_sop_classes: str
+    tls: DimseTlsConfiguration | None
     vpc: VpcConfiguration | None
 
     @property
     def max_object_bytes(self) -> int:
-        """What one C-STORE may bring: it is held in memory, beside others."""
-        return self.memory_mib * 1024 * 1024 // 8
+        """What one C-STORE may bring: half of the disk, so that one that large keeps no other out."""
+        return self.spool_gib * 1024**3 // 2
+
+    @property
+    def pixel_workers(self) -> int:
+        """How many processes work on pixels for each of `workers`: as many in all as there are processors."""
+        return max(1, self.cpu // 1024 // self.workers)
+
+    @property
+    def pixel_worker_mib(self) -> int:
+        """What each of them may take: all of them half of the task's memory."""
+        return min(2048, self.memory_mib // 2 // (self.workers * self.pixel_workers))
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Those of a task; the first is the one without TLS."""
+        return (self.port, self.tls.port) if self.tls else (self.port,)
+
+    @property
+    def admits_nobody(self) -> bool:
+        """Whether no application entity may open an association."""
+        return self.callers == "registered" and not self.peers
 
     @classmethod
-    def of(cls, values: object) -> "DimseConfiguration | None":
-        """Read ``imaging.dimse``; None if it is not enabled."""
+    def of(cls, values: object, *, spaces: Sequence[str]) -> "DimseConfiguration | None":
+        """Read ``imaging.dimse``; None if it is not enabled.
+
+        Parameters
+        ----------
+        spaces
+            The names of all storage spaces.
+        """
         section = Section("imaging.dimse", values, {"enabled", *cls.__dataclass_fields__})
-        peers = section.texts("peer_cidrs", must="networks such as 10.0.0.0/8")
-        if not all(is_network(peer, least=1, most=32) for peer in peers):
+        peer_cidrs = section.texts("peer_cidrs", must="networks such as 10.0.0.0/8")
+        if not all(is_network(cidr, least=1, most=32) for cidr in peer_cidrs):
             raise section.error(
                 "peer_cidrs", "a list of networks such as 10.0.0.0/8, and none may be the whole internet"
             )
         cidr = vpc_cidr(section, "10.111.12.0/24")
-        cpu, memory_mib = task_size(section, default_cpu=512)
+        cpu, memory_mib = task_size(section, default_cpu=1024)
+        tasks = section.number("tasks", 1, least=1, most=100)
         configured = cls(
             port=section.number("port", 11112, least=1, most=65535),
-            peer_cidrs=peers,
+            peer_cidrs=peer_cidrs,
             cidr=cidr,
             internet_facing=section.flag("internet_facing", default=False),
             cpu=cpu,
             memory_mib=memory_mib,
-            tasks=section.number("tasks", 1, least=1, most=100),
-            max_associations=section.number("max_associations", 20, least=1, most=1000),
+            tasks=tasks,
+            max_tasks=section.number("max_tasks", max(4, tasks), least=tasks, most=1000),
+            max_associations=section.number("max_associations", 100, least=1, most=1000),
+            # One of two goes on while the other is busy with a large transfer, or begins anew after a fault.
+            workers=section.number("workers", max(2, cpu // 1024), least=1, most=16),
+            spool_gib=section.number("spool_gib", INCLUDED_SPOOL_GIB, least=INCLUDED_SPOOL_GIB, most=200),
+            callers=section.choice("callers", "registered", ("registered", "any")),
+            peers=peers(section.value("peers", []), spaces=spaces),
+            unknown_sop_classes=section.choice("unknown_sop_classes", "accept", ("accept", "refuse")),
+            tls=DimseTlsConfiguration.of(section.value("tls")) if "tls" in section else None,
             vpc=VpcConfiguration.of(section.value("vpc")) if "vpc" in section else None,
         )
+        if configured.tls and configured.tls.port == configured.port:
+            raise ConfigurationError("imaging.dimse.tls.port must be another than imaging.dimse.port.")
+        if configured.internet_facing and not configured.tls:
+            raise section.error("internet_facing", "false without tls: across the internet nothing goes in the clear")
         return configured if section.flag("enabled", default=True) else None

@@ -4,6 +4,9 @@ import ipaddress
 
 from infra.section import Section
 
+INCLUDED_SPOOL_GIB = 20
+"""The disk that every task has, and that costs nothing more."""
+
 # What Fargate offers, by the units of CPU: least and most.
 _MEMORY_MIB = {256: (512, 2048), 512: (1024, 4096), 1024: (2048, 8192), 2048: (4096, 16384), 4096: (8192, 30720)}
 

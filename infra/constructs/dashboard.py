@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.binding_config import BindingConfiguration
 from infra.constructs.archive import Archive
+from infra.constructs.dimse_graphs import dimse_graphs
 from infra.constructs.listed_queue import ListedQueue
 from infra.constructs.metrics import MAXIMUM, graph, of_aws, of_every_function, of_queue, ours
 
@@ -22,6 +23,8 @@ class Dashboard(Construct):
     ----------
     timer_arn
         Of the study timers' state machine.
+    dimse
+        Whether there is a DIMSE endpoint.
     """
 
     def __init__(
@@ -33,11 +36,13 @@ class Dashboard(Construct):
         queues: Sequence[ListedQueue],
         bindings: Sequence[BindingConfiguration],
         timer_arn: str,
+        dimse: bool,
     ) -> None:
         super().__init__(scope, name)
         spaces = [space.configuration.name for space in archive.spaces]
         rows = {
             "What comes in": [_arrivals(spaces), _indexed(queues)],
+            "DIMSE": dimse_graphs(spaces) if dimse else [],
             "Studies": [_open_studies(), _revisions(), _published()],
             "What a human has to look at": [_dead_letters(queues), _swept()],
             "What goes out": [_deliveries(bindings), _undelivered(queues)] if bindings else [],

@@ -9,7 +9,7 @@ from infra.binding_config import BindingConfiguration
 from infra.binding_target_config import BindingTargetConfiguration
 from infra.constructs import statements as may
 from infra.constructs.archive import Archive
-from infra.constructs.grants import Grants, put_aside, put_off, read_secret, work_off
+from infra.constructs.grants import Grants, put_aside, put_off, read_secrets, work_off
 from infra.constructs.work_queue import WorkQueue
 
 _INSTANCES = "studies/*/series/*/instances/*.dcm"
@@ -66,7 +66,7 @@ def _reach(archive: Archive, target: BindingTargetConfiguration) -> Grants:
             return [
                 iam.PolicyStatement(sid="Tell", actions=["events:PutEvents"], resources=[settings["event_bus_arn"]])
             ]
-    secret = read_secret(target.secret_arn) if target.secret_arn else []
+    secret = read_secrets(*filter(None, [target.secret_arn]))
     return [
         *secret,
         *_use_key(target, "kms:Decrypt"),

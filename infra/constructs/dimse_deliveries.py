@@ -1,15 +1,14 @@
 """What delivers to DIMSE nodes: one Fargate service for all bindings that lead to one."""
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.binding_config import BindingConfiguration
 from infra.config import Configuration
 from infra.constructs.dimse_network import DimseNetwork
+from infra.constructs.dimse_nodes import way_to_nodes
 from infra.constructs.fargate_process import fargate_service, fargate_task
 from infra.constructs.grants import Grants
 
@@ -41,34 +40,18 @@ class DimseDeliveries(Construct):
             configuration,
             cpu=512,
             memory_mib=4096,
-            port=None,
+            ports=[],
             grants=grants,
             environment=environment,
             key=key,
         )
-        nodes = ec2.SecurityGroup(
-            self,
-            "Nodes",
-            vpc=network.vpc,
-            description="The DIMSE nodes that bindings lead to.",
-            allow_all_outbound=False,
-        )
-        for host, port in sorted({_node(binding) for binding in bindings}):
-            nodes.add_egress_rule(_peer(host), ec2.Port.tcp(port), f"A binding leads to {host}.")
+        nodes = way_to_nodes(self, map(_node, bindings), vpc=network.vpc, reason="A binding leads to")
         # The group of the endpoint's own tasks lets these reach the AWS services.
         fargate_service(
-            self, task, vpc=network.vpc, subnets=network.task_subnets, groups=[network.tasks, nodes], tasks=1
+            self, task, vpc=network.vpc, subnets=network.task_subnets, groups=[network.tasks, *nodes], tasks=1
         )
 
 
 def _node(binding: BindingConfiguration) -> tuple[str, int]:
     node = binding.target.settings["dimse"]
     return str(node["host"]), int(node["port"])
-
-
-def _peer(host: str) -> ec2.IPeer:
-    """A security group knows addresses alone: a name opens its port to all."""
-    try:
-        return ec2.Peer.ipv4(f"{ipaddress.IPv4Address(host)}/32")
-    except ValueError:
-        return ec2.Peer.any_ipv4()

@@ -31,10 +31,13 @@ class DimseNetwork(Construct):
             return
         self.vpc = vpc = own_vpc(self, configuration, cidr=dimse.cidr, key=key, public=dimse.internet_facing)
         self.tasks = self._tasks()
-        delivers = bool(configuration.dimse_bindings)
-        if delivers:
-            vpc.add_gateway_endpoint("DynamoDB", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
-        reach_services(self, vpc, self.tasks, queues=delivers or configuration.finishes_on_release)
+        reach_services(
+            self,
+            vpc,
+            self.tasks,
+            queues=bool(configuration.dimse_bindings) or configuration.finishes_on_release,
+            secrets=bool(dimse.tls),
+        )
         self.task_subnets = TASKS
         self.load_balancer_subnets = PUBLIC if dimse.internet_facing else TASKS
 

@@ -12,13 +12,24 @@ from constructs import Construct
 from infra.config import Configuration
 from infra.constructs.acknowledge import acknowledge
 from infra.constructs.dimse_network import DimseNetwork
-from infra.constructs.fargate_process import STOP_TIMEOUT, fargate_service, fargate_task
+from infra.constructs.dimse_nodes import way_to_nodes
+from infra.constructs.fargate_process import fargate_service, fargate_task, logs_of
 from infra.constructs.grants import Grants
+from infra.constructs.metrics import AVERAGE, ours
 from infra.dimse_config import DimseConfiguration
+
+ASSOCIATIONS_IN_FLIGHT = "AssociationsInFlight"
+"""Each task says once a minute how many associations it serves."""
+_FULL = 0.7
+_LEAVES_AFTER = Duration.minutes(10)
+"""A task that is to stop gets no new connection, and keeps those it has for so long before it is told."""
 
 
 class DimseService(Construct):
-    """`functions/dimse` as a service, reachable from the configured networks alone."""
+    """`functions/dimse` as a service, reachable from the configured networks alone.
+
+    More tasks run when those that do are full of associations, on the average.
+    """
 
     def __init__(
         self,
@@ -41,44 +52,95 @@ class DimseService(Construct):
             configuration,
             cpu=dimse.cpu,
             memory_mib=dimse.memory_mib,
-            port=dimse.port,
+            ports=dimse.ports,
             grants=grants,
             environment=environment,
             key=key,
+            spool_gib=dimse.spool_gib,
         )
+        nodes = way_to_nodes(
+            self,
+            ((peer.host, peer.port) for peer in dimse.peers if peer.listens),
+            vpc=network.vpc,
+            reason="A peer listens on",
+        )
+        service = fargate_service(
+            self,
+            task,
+            vpc=network.vpc,
+            subnets=network.task_subnets,
+            groups=[network.tasks, *nodes],
+            tasks=None,
+        )
+        self._scale(service)
+        self.load_balancer = self._load_balancer(service)
+        self.log_group = logs_of(self)
+
+    def _scale(self, service: ecs.FargateService) -> None:
+        scaling = service.auto_scale_task_count(min_capacity=self._dimse.tasks, max_capacity=self._dimse.max_tasks)
+        scaling.scale_to_track_custom_metric(
+            "Full",
+            metric=ours(ASSOCIATIONS_IN_FLIGHT, None, statistic=AVERAGE, service="dimse"),
+            target_value=_FULL * self._dimse.max_associations,
+            scale_in_cooldown=_LEAVES_AFTER,
+        )
+
+    def _door(self) -> ec2.SecurityGroup:
         door = ec2.SecurityGroup(
             self,
             "Door",
-            vpc=network.vpc,
+            vpc=self._network.vpc,
             description="Who may connect to the DIMSE endpoint.",
             allow_all_outbound=False,
         )
-        for cidr in dimse.peer_cidrs:
-            door.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(dimse.port), "A peer's network.")
-        network.tasks.connections.allow_from(door, ec2.Port.tcp(dimse.port), "From the load balancer.")
-        service = fargate_service(
-            self, task, vpc=network.vpc, subnets=network.task_subnets, groups=[network.tasks], tasks=dimse.tasks
-        )
-        self.load_balancer = self._load_balancer(door, service)
+        for port in self._offered:
+            for cidr in self._dimse.peer_cidrs:
+                door.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(port), "A peer's network.")
+        for port in self._dimse.ports:
+            # By group, not by address: so it holds for connections that keep their client's address, and for
+            # health checks. Elastic Load Balancing, Security groups for Network Load Balancers.
+            self._network.tasks.connections.allow_from(door, ec2.Port.tcp(port), "From the load balancer.")
+        return door
 
-    def _load_balancer(self, door: ec2.SecurityGroup, service: ecs.FargateService) -> elbv2.NetworkLoadBalancer:
+    @property
+    def _offered(self) -> tuple[int, ...]:
+        """The ports of the load balancer; to the internet none that is in the clear."""
+        return self._dimse.ports[1:] if self._dimse.internet_facing else self._dimse.ports
+
+    def _load_balancer(self, service: ecs.FargateService) -> elbv2.NetworkLoadBalancer:
         load_balancer = elbv2.NetworkLoadBalancer(
             self,
             "LoadBalancer",
             vpc=self._network.vpc,
             vpc_subnets=self._network.load_balancer_subnets,
             internet_facing=self._dimse.internet_facing,
-            security_groups=[door],
+            security_groups=[self._door()],
             cross_zone_enabled=True,
             deletion_protection=False,
         )
-        acknowledge(load_balancer, "ELB2", "A network load balancer logs TLS connections alone, and DIMSE has none.")
-        load_balancer.add_listener("Dimse", port=self._dimse.port, protocol=elbv2.Protocol.TCP).add_targets(
-            "Tasks",
-            port=self._dimse.port,
-            protocol=elbv2.Protocol.TCP,
-            targets=[service],
-            deregistration_delay=STOP_TIMEOUT,
-            health_check=elbv2.HealthCheck(protocol=elbv2.Protocol.TCP, interval=Duration.seconds(10)),
+        acknowledge(
+            load_balancer,
+            "ELB2",
+            "A network load balancer logs TLS listeners alone, and here the tasks end TLS; they log each association.",
         )
+        for port in self._offered:
+            self._listen(load_balancer, service, port)
         return load_balancer
+
+    def _listen(self, load_balancer: elbv2.NetworkLoadBalancer, service: ecs.FargateService, port: int) -> None:
+        name = "Dimse" if port == self._dimse.port else "DimseTls"
+        container = service.task_definition.default_container
+        assert container
+        load_balancer.add_listener(name, port=port, protocol=elbv2.Protocol.TCP).add_targets(
+            "Tasks",
+            port=port,
+            protocol=elbv2.Protocol.TCP,
+            targets=[service.load_balancer_target(container_name=container.container_name, container_port=port)],
+            # The registry of application entities knows hosts and networks.
+            preserve_client_ip=True,
+            deregistration_delay=_LEAVES_AFTER,
+            # Without TLS in every case: a connection that says nothing is no failed handshake.
+            health_check=elbv2.HealthCheck(
+                protocol=elbv2.Protocol.TCP, port=str(self._dimse.port), interval=Duration.seconds(10)
+            ),
+        )

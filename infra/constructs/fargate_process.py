@@ -16,9 +16,12 @@ from infra.constructs.grants import Grants
 from infra.constructs.layers import CACHES
 from infra.constructs.statements import WILDCARDS
 from infra.dependencies import ROOT
+from infra.fargate_config import INCLUDED_SPOOL_GIB
 
 STOP_TIMEOUT = Duration.seconds(120)
 """A task that is to stop lets what it has begun end; Fargate grants two minutes at most."""
+
+_LOGS = "Logs"
 
 
 def fargate_task(
@@ -28,27 +31,27 @@ def fargate_task(
     *,
     cpu: int,
     memory_mib: int,
-    port: int | None,
+    ports: Sequence[int],
     grants: Grants,
     environment: Mapping[str, str],
     key: kms.IKey,
-    spool_gib: int | None = None,
+    spool_gib: int = INCLUDED_SPOOL_GIB,
 ) -> ecs.FargateTaskDefinition:
     """Make ``functions/<process>`` a task that may do what `grants` say and no more.
 
     Parameters
     ----------
-    port
-        That it listens at; None if it does not.
+    ports
+        That it listens at.
     spool_gib
-        Of the disk that is mounted as ``/tmp``; None for the 20 GiB that every task has.
+        Of the disk that is mounted as ``/tmp``.
     """
     task = ecs.FargateTaskDefinition(
         scope,
         "Task",
         cpu=cpu,
         memory_limit_mib=memory_mib,
-        ephemeral_storage_gib=spool_gib,
+        ephemeral_storage_gib=spool_gib if spool_gib > INCLUDED_SPOOL_GIB else None,
         runtime_platform=ecs.RuntimePlatform(
             cpu_architecture=ecs.CpuArchitecture.ARM64, operating_system_family=ecs.OperatingSystemFamily.LINUX
         ),
@@ -72,9 +75,9 @@ def fargate_task(
             "AWS_SDK_UA_APP_ID": f"imaging-{process}",
         },
         logging=ecs.LogDrivers.aws_logs(
-            stream_prefix=process, log_group=EncryptedLogs(scope, "Logs", configuration, key=key)
+            stream_prefix=process, log_group=EncryptedLogs(scope, _LOGS, configuration, key=key)
         ),
-        port_mappings=[ecs.PortMapping(container_port=port)] if port else None,
+        port_mappings=[ecs.PortMapping(container_port=port) for port in ports],
         stop_timeout=STOP_TIMEOUT,
         readonly_root_filesystem=True,
     )
@@ -83,6 +86,13 @@ def fargate_task(
     acknowledge(task, "ECS2", "The environment names buckets, tables and ports; there is no secret among the settings.")
     acknowledge(task.obtain_execution_role(), "IAM5[Resource::*]", "ecr:GetAuthorizationToken has no resource to name.")
     return task
+
+
+def logs_of(scope: Construct) -> EncryptedLogs:
+    """Where the only task that is made in this scope writes its log."""
+    logs = scope.node.find_child(_LOGS)
+    assert isinstance(logs, EncryptedLogs)
+    return logs
 
 
 def fargate_service(

@@ -14,7 +14,6 @@ class GatewayNetwork(Construct):
     def __init__(self, scope: Construct, name: str, configuration: Configuration, *, cidr: str, key: kms.IKey) -> None:
         super().__init__(scope, name)
         self.vpc = own_vpc(self, configuration, cidr=cidr, key=key)
-        self.vpc.add_gateway_endpoint("DynamoDB", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
         self.tasks = task_group(self, self.vpc, description="The tasks of the gateway.")
         reach_services(self, self.vpc, self.tasks)
         self.subnets = TASKS

@@ -48,7 +48,7 @@ class GatewayService(Construct):
             configuration,
             cpu=gateway.cpu,
             memory_mib=gateway.memory_mib,
-            port=PORT,
+            ports=[PORT],
             grants=grants,
             environment={**environment, "GATEWAY_PORT": str(PORT), "GATEWAY_BIND_ADDRESS": "0.0.0.0"},
             key=key,

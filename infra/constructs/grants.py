@@ -175,6 +175,19 @@ def gateway(archive: Archive) -> Grants:
     ]
 
 
+def dimse(archive: Archive) -> Grants:
+    """Store instances of any size, search and read them, and keep what is asked for of storage commitment."""
+    return [
+        may.objects(archive, "studies/*/series/*/instances/*.dcm", "s3:PutObject", "s3:AbortMultipartUpload"),
+        may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
+        may.missing_keys(archive),
+        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid", "pending"),
+        may.rows(archive, ("COMMITMENT#*",), "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+        may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
+    ]
+
+
 def delete_instances(archive: Archive) -> Grants:
     """Put delete markers on instances, nothing else; hide their rows, and look whether any are seen still."""
     return [
@@ -227,12 +240,14 @@ def use_healthlake(datastore_arn: str) -> Grants:
     ]
 
 
-def read_secret(secret_arn: str, kms_key_arn: str = "") -> Grants:
+def read_secrets(*secret_arns: str, kms_key_arn: str = "") -> Grants:
     """Read what proves to others who we are; with the key of its own that it is encrypted with, if it has one.
 
     That key's policy must let us, too.
     """
-    read = iam.PolicyStatement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=[secret_arn])
+    if not secret_arns:
+        return []
+    read = iam.PolicyStatement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=list(secret_arns))
     if not kms_key_arn:
         return [read]
     return [read, iam.PolicyStatement(sid="DecryptToken", actions=["kms:Decrypt"], resources=[kms_key_arn])]

@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 NAMESPACE = "ImagingIngestion"
 _PERIOD = Duration.minutes(5)
 _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
-SUM, MAXIMUM = cloudwatch.Stats.SUM, cloudwatch.Stats.MAXIMUM
+SUM, MAXIMUM, AVERAGE = cloudwatch.Stats.SUM, cloudwatch.Stats.MAXIMUM, cloudwatch.Stats.AVERAGE
 
 
 def graph(
@@ -20,9 +20,17 @@ def graph(
     )
 
 
-def ours(name: str, label: str, *, statistic: str = SUM, **dimensions: str) -> cloudwatch.IMetric:
-    """What a process of ours counts."""
+def ours(name: str, label: str | None, *, statistic: str = SUM, **dimensions: str) -> cloudwatch.IMetric:
+    """What a process of ours counts; an alarm's metric has no label, or it is made an expression."""
     return of_aws(NAMESPACE, name, label, statistic=statistic, **dimensions)
+
+
+def ours_by(dimension: str, names: Sequence[str], *, service: str, statistic: str) -> cloudwatch.IMetric:
+    """What a process of ours counts, a line for each value of the dimension, whichever there are."""
+    alternatives = " OR ".join(f'"{name}"' for name in names)
+    chosen = f'{{{NAMESPACE},service,{dimension}}} service="{service}" MetricName=({alternatives})'
+    search = f"SEARCH('{chosen}', '{statistic}')"
+    return cloudwatch.MathExpression(expression=search, label="", using_metrics={}, period=_PERIOD)
 
 
 def of_queue(name: str, label: str, queue_name: str) -> cloudwatch.IMetric:
@@ -30,7 +38,9 @@ def of_queue(name: str, label: str, queue_name: str) -> cloudwatch.IMetric:
     return of_aws("AWS/SQS", name, label, statistic=MAXIMUM, QueueName=queue_name)
 
 
-def of_aws(namespace: str, name: str, label: str, *, statistic: str = SUM, **dimensions: str) -> cloudwatch.IMetric:
+def of_aws(
+    namespace: str, name: str, label: str | None, *, statistic: str = SUM, **dimensions: str
+) -> cloudwatch.IMetric:
     """What a service says of one of its resources."""
     return cloudwatch.Metric(
         namespace=namespace,

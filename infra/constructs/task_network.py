@@ -49,8 +49,14 @@ def task_group(scope: Construct, vpc: ec2.IVpc, *, description: str) -> ec2.Secu
     return group
 
 
-def reach_services(scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup, *, queues: bool = False) -> None:
-    """Let tasks of our own VPC fetch their image, write their log, and speak to queues if they have to."""
+def reach_services(
+    scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup, *, queues: bool = False, secrets: bool = False
+) -> None:
+    """Let tasks of our own VPC fetch their image, write their log, and use queues or secrets if they have to.
+
+    The manifest they reach as they do S3, by a route that costs nothing.
+    """
+    vpc.add_gateway_endpoint("DynamoDB", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
     endpoints = ec2.SecurityGroup(
         scope, "Endpoints", vpc=vpc, description="AWS services, as tasks reach them.", allow_all_outbound=False
     )
@@ -60,5 +66,6 @@ def reach_services(scope: Construct, vpc: ec2.Vpc, tasks: ec2.SecurityGroup, *, 
         ("ImageLayers", ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER),
         ("Logs", ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS),
         *([("Queues", ec2.InterfaceVpcEndpointAwsService.SQS)] if queues else []),
+        *([("Secrets", ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER)] if secrets else []),
     ):
         vpc.add_interface_endpoint(name, service=service, security_groups=[endpoints], open=False)

@@ -10,8 +10,10 @@ from infra.local.embedded_aws.process import REGION
 from infra.local.settings import HOST, Settings
 
 
-def endpoints(settings: Settings, outputs: Outputs, aws_endpoint_url: str) -> dict[str, Any]:
-    """Describe the running system, as the contract has it."""
+def endpoints(
+    settings: Settings, outputs: Outputs, aws_endpoint_url: str, *, dimse_tls_port: int | None
+) -> dict[str, Any]:
+    """Describe the running system, as the contract has it; with the port for TLS where there is one."""
     front = settings.front
     return {
         "front": front,
@@ -23,7 +25,11 @@ def endpoints(settings: Settings, outputs: Outputs, aws_endpoint_url: str) -> di
             }
             for space in json.loads(operator_environment(outputs)["SPACES"])
         },
-        "dimse": {"host": HOST, "port": settings.dimse_port},
+        "dimse": {
+            "host": HOST,
+            "port": settings.dimse_port,
+            **({"tls_port": dimse_tls_port} if dimse_tls_port else {}),
+        },
         "fhir": settings.fhir,
         "viewer": f"{front}/viewer",
         "aws": {
@@ -42,8 +48,10 @@ def addresses(found: Mapping[str, Any]) -> str:
         f"  DICOMweb    {space['dicomweb']}   (AE title {space['ae_title']}, bucket {space['bucket']})\n"
         for space in found["spaces"].values()
     )
+    dimse = found["dimse"]
+    tls = f", with TLS {dimse['host']}:{dimse['tls_port']}" if "tls_port" in dimse else ""
     return (
-        f"{spaces}  DIMSE       {found['dimse']['host']}:{found['dimse']['port']}\n"
+        f"{spaces}  DIMSE       {dimse['host']}:{dimse['port']}{tls}\n"
         f"  FHIR        {found['fhir']}\n"
         f"  AWS         {found['aws']['endpoint_url']}\n"
         f"  health      {found['front']}/health"

@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose; the ports must be three different ones.
+    """What a user may choose; the ports must be different ones.
 
     Attributes
     ----------
@@ -20,6 +20,8 @@ class Settings:
         The front door's, HTTP.
     dimse_port
         The DIMSE endpoint's.
+    dimse_tls_port
+        The DIMSE endpoint's for TLS, where it is configured; 0 for any that is free.
     aws_port
         The embedded AWS's.
     state_dir
@@ -32,6 +34,7 @@ class Settings:
 
     port: int
     dimse_port: int
+    dimse_tls_port: int
     aws_port: int
     state_dir: Path
     quiet_seconds: int
@@ -49,19 +52,21 @@ class Settings:
         settings = cls(
             port=_number(environment, "PORT", 8080, most=65535),
             dimse_port=_number(environment, "DIMSE_PORT", 11112, most=65535),
+            dimse_tls_port=_number(environment, "DIMSE_TLS_PORT", 0, least=0, most=65535),
             aws_port=_number(environment, "AWS_PORT", 4566, most=65535),
             state_dir=Path(environment.get("STATE_DIR") or ".local").resolve(),
             quiet_seconds=_number(environment, "QUIET_SECONDS", 5, most=86400),
             sample=_yes(environment, "SAMPLE"),
         )
         if len(set(settings.ports.values())) < len(settings.ports):
-            raise CannotRun("PORT, DIMSE_PORT and AWS_PORT must be three different ports.")
+            raise CannotRun(f"{', '.join(settings.ports)} must be different ports.")
         return settings
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports by the variable that sets each."""
-        return {"PORT": self.port, "DIMSE_PORT": self.dimse_port, "AWS_PORT": self.aws_port}
+        """The ports that are chosen beforehand, by the variable that sets each."""
+        fixed = {"PORT": self.port, "DIMSE_PORT": self.dimse_port, "AWS_PORT": self.aws_port}
+        return {**fixed, **({"DIMSE_TLS_PORT": self.dimse_tls_port} if self.dimse_tls_port else {})}
 
     @property
     def front(self) -> str:
@@ -74,10 +79,10 @@ class Settings:
         return f"{self.front}/fhir"
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1, most: int) -> int:
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-        raise CannotRun(f"{name} must be a whole number from 1 to {most}, not {text!r}.")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise CannotRun(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)
 
 

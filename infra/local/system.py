@@ -50,6 +50,7 @@ class System:
         _use_embedded_aws(self._aws.client_environment)
         self._fhir_port = any_free_port()
         self._gateway_port = any_free_port()
+        self._dimse_tls_port: int | None = None
         self._started: dict[str, Part] = {}
         self._parts = [part for part in PARTS if part != DELIVERY]
         self._backends = Backends(
@@ -66,7 +67,8 @@ class System:
         CannotRun
             If a part does not start.
         """
-        found = endpoints(self._settings, self._start(), self._aws.endpoint_url)
+        outputs = self._start()
+        found = endpoints(self._settings, outputs, self._aws.endpoint_url, dimse_tls_port=self._dimse_tls_port)
         self._backends.ready = True
         self._state.publish(ENDPOINTS, found)
         return found
@@ -115,7 +117,8 @@ class System:
         with step("starting the gateway and the DIMSE endpoint"):
             gateway = gateway_process.start(self._gateway_port, self._log_file(GATEWAY))
             self._started[GATEWAY] = gateway
-            self._started[DIMSE] = dimse_process.start(self._settings, self._log_file(DIMSE))
+            self._dimse_tls_port = dimse_process.tls_port(self._settings)
+            self._started[DIMSE] = dimse_process.start(self._settings, self._dimse_tls_port, self._log_file(DIMSE))
             gateway_process.wait_ready(gateway, self._gateway_port)
         if delivery_process.is_wanted():
             self._parts = list(PARTS)

@@ -22,7 +22,7 @@ def start_task(name: str, module: str, *, stack: str, here: Mapping[str, str], l
     here
         The settings that are this machine's.
     """
-    environment = {**os.environ, **_task_environment(stack), **here}
+    environment = {**os.environ, **task_environment(stack), **here}
     return Child(name, [sys.executable, "-m", module], environment, log_file)
 
 
@@ -31,7 +31,7 @@ def has_task(stack: str) -> bool:
     return bool(_task_definitions(stack))
 
 
-def _task_environment(stack: str) -> dict[str, str]:
+def task_environment(stack: str) -> dict[str, str]:
     """The environment of the container in the deployed task definition."""
     [task] = _task_definitions(stack)
     definition = boto3.client("ecs").describe_task_definition(taskDefinition=task)["taskDefinition"]

@@ -1,15 +1,25 @@
 """DIMSE: what keeps a connection open and so cannot be a function."""
 
-from aws_cdk import CfnOutput, Environment, Fn, Stack
+from aws_cdk import Annotations, CfnOutput, Environment, Fn, Stack
 from constructs import Construct
 
 from infra.config import Configuration
 from infra.constructs import grants
 from infra.constructs.archive import Archive
+from infra.constructs.dimse_alarms import DimseAlarms
 from infra.constructs.dimse_network import DimseNetwork
 from infra.constructs.dimse_service import DimseService
+from infra.constructs.fargate_process import STOP_TIMEOUT
 from infra.dimse_config import DimseConfiguration
+from infra.dimse_peer_config import peers_setting
 from infra.stacks.pipeline import FinalizeQueue
+
+_ADMITS_NOBODY = (
+    "Nobody may open an association with the DIMSE endpoint yet: name modalities and workstations in "
+    "imaging.dimse.peers, or set imaging.dimse.callers to 'any'."
+)
+_ABORTS_SECONDS = 10
+"""What is left of the time to stop for associations that have not ended by then."""
 
 
 class DimseStack(Stack):
@@ -36,23 +46,52 @@ class DimseStack(Stack):
             dimse,
             network=network,
             grants=[
-                *grants.store_instance(archive),
+                *grants.dimse(archive),
                 *(grants.hint(finalize_queue.arn) if configuration.finishes_on_release else []),
+                *(grants.read_secrets(*tls.secret_arns, kms_key_arn=tls.kms_key_arn) if (tls := dimse.tls) else []),
             ],
             environment={
                 "SPACES": archive.spaces_setting,
+                "MANIFEST_TABLE": archive.table.table_name,
+                "QUERY_TAGS": configuration.query_tags_setting,
                 "FINALIZE_QUEUE_URL": finalize_queue.url,
-                "DIMSE_PORT": str(dimse.port),
-                "DIMSE_BIND_ADDRESS": "0.0.0.0",
-                "DIMSE_MAX_ASSOCIATIONS": str(dimse.max_associations),
-                "DIMSE_MAX_OBJECT_BYTES": str(dimse.max_object_bytes),
+                **_dimse_environment(dimse),
             },
             key=archive.key,
         )
+        DimseAlarms(self, "Alarms", archive.alarms, spaces=[space.name for space in configuration.spaces])
+        if dimse.admits_nobody and not configuration.local:
+            Annotations.of(self).add_warning_v2("imaging:dimse-admits-nobody", _ADMITS_NOBODY)
         CfnOutput(self, "DimseHost", value=service.load_balancer.load_balancer_dns_name)
+        CfnOutput(self, "DimseLogGroup", value=service.log_group.log_group_name)
         network.export(self)
 
     @property
     def availability_zones(self) -> list[str]:
         """Two of the region, chosen when the stack is deployed: a look-up at synthesis needs credentials."""
         return [Fn.select(zone, Fn.get_azs()) for zone in range(2)]
+
+
+def _dimse_environment(dimse: DimseConfiguration) -> dict[str, str]:
+    environment = {
+        "DIMSE_PORT": str(dimse.port),
+        "DIMSE_BIND_ADDRESS": "0.0.0.0",
+        "DIMSE_WORKERS": str(dimse.workers),
+        "DIMSE_MAX_ASSOCIATIONS": str(dimse.max_associations),
+        "DIMSE_MAX_OBJECT_BYTES": str(dimse.max_object_bytes),
+        "DIMSE_STOP_SECONDS": str(round(STOP_TIMEOUT.to_seconds()) - _ABORTS_SECONDS),
+        "DIMSE_CALLERS": dimse.callers,
+        "DIMSE_PEERS": peers_setting(dimse.peers),
+        "DIMSE_UNKNOWN_SOP_CLASSES": dimse.unknown_sop_classes,
+        # Of each worker.
+        "PIXEL_WORKERS": str(dimse.pixel_workers),
+        "PIXEL_WORKER_MIB": str(dimse.pixel_worker_mib),
+        # Of the C library, which else keeps what each thread has freed.
+        "MALLOC_ARENA_MAX": "2",
+    }
+    if dimse.tls:
+        environment["DIMSE_TLS_PORT"] = str(dimse.tls.port)
+        environment["DIMSE_TLS_CERTIFICATE_SECRET_ARN"] = dimse.tls.certificate_secret_arn
+        if dimse.tls.client_ca_secret_arn:
+            environment["DIMSE_TLS_CLIENT_CA_SECRET_ARN"] = dimse.tls.client_ca_secret_arn
+    return environment

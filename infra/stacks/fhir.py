@@ -78,7 +78,7 @@ class FhirStack(Stack):
 
     def _server(self, fhir: FhirConfiguration) -> tuple[str, grants.Grants]:
         if fhir.base_url:
-            return fhir.base_url, grants.read_secret(fhir.secret_arn, fhir.kms_key_arn) if fhir.secret_arn else []
+            return fhir.base_url, grants.read_secrets(*filter(None, [fhir.secret_arn]), kms_key_arn=fhir.kms_key_arn)
         datastore_id = fhir.healthlake_datastore_id or self._datastore().attr_datastore_id
         datastore_arn = self.format_arn(
             service="healthlake",

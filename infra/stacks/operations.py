@@ -47,6 +47,7 @@ class OperationsStack(Stack):
             queues=listed,
             bindings=configuration.bindings,
             timer_arn=environment["STUDY_TIMER_ARN"],
+            dimse=configuration.dimse is not None,
         )
         # What the operators' command reads; a process would have it as environment variables.
         CfnOutput(

@@ -16,6 +16,7 @@ from infra.config import Configuration
 from infra.dependencies import LayerFolders
 from infra.gateway_config import GatewayConfiguration
 from tests.infra.bindings import BINDINGS
+from tests.infra.dimse import DIMSE
 from tests.infra.synthesised import Synthesised
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def full(synthesise) -> Synthesised:
             "cors": {"allowed_origins": ["https://viewer.example.org"]},
             "query_tags": [{"tag": "ImageComments", "level": "series"}],
             "bindings": BINDINGS,
-            "dimse": {"internet_facing": True, "peer_cidrs": ["192.0.2.0/24"], "port": 104, "tasks": 2},
+            "dimse": DIMSE,
         },
         gateway={
             "domain": {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from imaging.dimse.node import Node
 from imaging.model.binding import Occasion, TargetKind, binding_of, bindings_of
 from infra.config import Configuration
 from infra.section import ConfigurationError
@@ -108,6 +109,14 @@ def test_copies_may_branch_and_meet_but_not_come_back():
         read(copy("a", "main", "research"), copy("b", "research", "archive"), copy("c", "archive", "main"))
 
 
+def test_a_dimse_node_is_sent_images_in_the_clear_unless_it_speaks_tls():
+    def node(**changed):
+        return read(binding(target={"dimse": {**NODE, **changed}}))[0].target.settings["dimse"]
+
+    assert Node(**node()) == Node(**NODE)
+    assert Node(**node(tls=True)).tls
+
+
 def test_a_dimse_node_needs_the_network_of_the_dimse_endpoint():
     assert read(binding(target={"dimse": NODE}, concurrency=1))[0].concurrency == 1
 
@@ -151,7 +160,8 @@ WRONG_TARGETS = [
     ({"dimse": {**NODE, "port": "104"}}, "target.dimse.port"),
     ({"dimse": {**NODE, "called_ae_title": ""}}, "target.dimse.called_ae_title"),
     ({"dimse": {**NODE, "calling_ae_title": "LONGER THAN SIXTEEN"}}, "target.dimse.calling_ae_title"),
-    ({"dimse": {**NODE, "tls": True}}, "target.dimse.tls"),
+    ({"dimse": {**NODE, "tls": "yes"}}, "target.dimse.tls"),
+    ({"dimse": {**NODE, "ae_title": "PACS"}}, "target.dimse.ae_title"),
 ]
 WRONG_FILTERS = [
     ("CT", "filter"),

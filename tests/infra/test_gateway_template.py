@@ -110,7 +110,7 @@ def test_the_processes_that_work_on_pixels_leave_half_of_a_task_to_what_streams(
 
 
 def test_tasks_follow_the_load_within_bounds(full):
-    [target] = full.properties("AWS::ApplicationAutoScaling::ScalableTarget").values()
+    [target] = of_stack("ImagingGateway", full.properties("AWS::ApplicationAutoScaling::ScalableTarget"))
     [service] = of_stack("ImagingGateway", full.properties("AWS::ECS::Service"))
 
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 4)
@@ -152,5 +152,5 @@ def test_an_image_has_what_the_local_run_has(process):
     dockerfile = (ROOT / "functions" / process / "Dockerfile").read_text()
 
     assert "-c layers/dependencies/constraints.txt" in dockerfile
-    assert ("-r layers/dependencies/pixels.txt" in dockerfile) is (process == "gateway")
+    assert "-r layers/dependencies/pixels.txt" in dockerfile
     assert f'ENTRYPOINT ["python", "-m", "functions.{process}"]' in dockerfile

@@ -73,10 +73,29 @@ def test_the_dashboard_shows_what_comes_in_waits_fails_goes_out_and_costs(full, 
     assert "DeliveriesRefused" not in dashboard(existing)
 
 
-def test_every_metric_of_ours_on_the_dashboard_is_one_that_a_process_counts(full):
-    ours = set(re.findall(r'"ImagingIngestion\\?",\\?"(\w+)', dashboard(full)))
+def test_the_dashboard_shows_the_dimse_endpoint_where_there_is_one(full, synthesise):
+    shown = dashboard(full)
+    without = dashboard(synthesise("without_dimse", {"dimse": {"enabled": False}}))
 
-    assert ours
+    for figure in (
+        *("AssociationsInFlight", "AssociationsRejected", "HandshakesFailed", "WorkersDied"),
+        *("InstancesRefused", "InstancesSent", "BytesReceived", "BytesSent", "StoreMilliseconds", "FindMilliseconds"),
+        *("InstancesCommitted", "InstancesNotCommitted", "CommitmentsDropped"),
+    ):
+        assert figure in shown, figure
+        assert figure not in without, figure
+
+
+def test_every_metric_of_ours_on_the_dashboard_is_one_that_a_process_counts(full):
+    shown = dashboard(full)
+    by_name = set(re.findall(r'"ImagingIngestion\\?",\\?"(\w+)', shown))
+    searched = {
+        name for names in re.findall(r"MetricName=\((.+?)\)", shown) for name in re.findall(r"[A-Z]\w+[a-z]", names)
+    }
+    ours = by_name | searched
+
+    assert by_name
+    assert "FindMilliseconds" in searched
     assert ours <= counted(), ours - counted()
 
 

@@ -1,4 +1,4 @@
-"""What the outside meets: the API, the FHIR server, the DIMSE endpoint."""
+"""What the outside meets: the API, the FHIR server."""
 
 import json
 import re
@@ -181,34 +181,3 @@ def test_nothing_is_published_where_no_fhir_server_is_configured(full, synthesis
         *("ImagingData", "ImagingApi", "ImagingPipeline", "ImagingDistribution", "ImagingOperations"),
     }
     assert without.process("sweep")["Environment"]["Variables"]["PUBLISHES_TO_FHIR"] == "no"
-
-
-def test_the_dimse_endpoint_admits_the_configured_networks_alone(full):
-    [door] = [group for name, group in full.properties("AWS::EC2::SecurityGroup").items() if "DimseDoor" in name]
-
-    assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in door["SecurityGroupIngress"]] == [
-        ("192.0.2.0/24", 104, 104)
-    ]
-
-
-def test_the_dimse_tasks_keep_nothing_and_have_no_public_address(full, existing):
-    for deployment in (full, existing):
-        [task] = of_stack("ImagingDimse", deployment.properties("AWS::ECS::TaskDefinition"))
-        [container] = task["ContainerDefinitions"]
-        [service] = of_stack("ImagingDimse", deployment.properties("AWS::ECS::Service"))
-        assert container["ReadonlyRootFilesystem"] is True
-        assert container["StopTimeout"] == 120
-        assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"] == "DISABLED"
-
-
-def test_the_dimse_load_balancer_is_public_only_if_asked(full, deployed):
-    [public] = of_stack("ImagingDimse", full.properties("AWS::ElasticLoadBalancingV2::LoadBalancer"))
-    [private] = of_stack("ImagingDimse", deployed.properties("AWS::ElasticLoadBalancingV2::LoadBalancer"))
-
-    assert public["Scheme"] == "internet-facing"
-    assert private["Scheme"] == "internal"
-
-
-def test_an_existing_network_gets_no_second_one(existing):
-    assert not existing.of_type("AWS::EC2::VPC")
-    assert not existing.of_type("AWS::EC2::VPCEndpoint")

@@ -21,9 +21,14 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535, not 'http'."),
         ({"PORT": "0"}, "PORT must be a whole number from 1 to 65535, not '0'."),
         ({"AWS_PORT": "70000"}, "AWS_PORT must be a whole number from 1 to 65535, not '70000'."),
+        ({"DIMSE_TLS_PORT": "65536"}, "DIMSE_TLS_PORT must be a whole number from 0 to 65535, not '65536'."),
+        (
+            {"DIMSE_TLS_PORT": "11112"},
+            "PORT, DIMSE_PORT, AWS_PORT, DIMSE_TLS_PORT must be different ports.",
+        ),
         ({"QUIET_SECONDS": "-1"}, "QUIET_SECONDS must be a whole number from 1 to 86400, not '-1'."),
         ({"SAMPLE": "maybe"}, "SAMPLE must be yes or no, not 'maybe'."),
-        ({"DIMSE_PORT": "8080"}, "PORT, DIMSE_PORT and AWS_PORT must be three different ports."),
+        ({"DIMSE_PORT": "8080"}, "PORT, DIMSE_PORT, AWS_PORT must be different ports."),
     ],
 )
 def test_a_mistake_is_named_with_what_it_must_be(environment: dict[str, str], sentence: str) -> None:
