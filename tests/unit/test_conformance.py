@@ -4,10 +4,20 @@ import re
 from pathlib import Path
 
 import pytest
+from pydicom.uid import UID
 
 from imaging import model
 from imaging.dicomweb.status import failure_reason, http_status
+from imaging.dimse import c_move, retrieve, status, sub_operations
+from imaging.dimse.extended_negotiation import FIELDS_OF_SERVICE
+from imaging.dimse.negotiation import IDLE_SECONDS, NEGOTIATION_SECONDS
+from imaging.dimse.peers import Service
+from imaging.dimse.policy import REJECTIONS
+from imaging.dimse.presentation_contexts import MESSAGE_TRANSFER_SYNTAXES
+from imaging.dimse.sop_classes import SERVICE_OF_SOP_CLASS
 from imaging.dimse.status import STATUS_OF_REASON
+from imaging.dimse.storage_commitment_messages import FAILURE_REASONS
+from imaging.dimse.upper_layer import MAX_PDU_LENGTH_BYTES
 from imaging.errors import RejectReason
 from imaging.fhir import endpoint, imaging_study
 from imaging.reading.query_keys import MATCH_KEYS
@@ -52,6 +62,7 @@ def test_readme_has_every_setting_of_make_run_with_its_default():
     assert {name: default for name, default, _ in rows(README, "setting of `make run`")} == {
         "PORT": str(defaults.port),
         "DIMSE_PORT": str(defaults.dimse_port),
+        "DIMSE_TLS_PORT": str(defaults.dimse_tls_port),
         "AWS_PORT": str(defaults.aws_port),
         "STATE_DIR": defaults.state_dir.name,
         "QUIET_SECONDS": str(defaults.quiet_seconds),
@@ -93,3 +104,70 @@ def test_names_a_test_for_each_element_of_fhir(element, test):
 def test_states_a_rule_for_each_element_that_the_mapping_gives(resource_type, elements):
     stated = " ".join(row[0] for row in FHIR_ROWS if row[0].startswith((resource_type, "series.")))
     assert [element for element in elements if not re.search(rf"\b{element}\b", stated)] == []
+
+
+def statuses(heading: str) -> set[int]:
+    return {int(first, 16) for first, _ in rows(CONFORMANCE, heading) if first != "others"}
+
+
+def test_states_every_sop_class_and_the_service_that_a_peer_needs_for_it():
+    stated = {uid: service for _, uid, _, service in rows(CONFORMANCE, "SOP Class | UID") if uid != "-"}
+    assert stated == {uid: service or "none needed" for uid, service in SERVICE_OF_SOP_CLASS.items()}
+
+
+def test_states_every_rejection_of_an_association():
+    stated = [tuple(cells) for cells in rows(CONFORMANCE, "rejection")]
+    sent = [(each.because, f"{each.result}, {each.source}, {each.reason}") for each in REJECTIONS]
+    assert sorted(stated) == sorted(sent)
+
+
+def test_states_every_transfer_syntax_of_messages():
+    stated = {uid: name for name, uid in rows(CONFORMANCE, "transfer syntax of requests")}
+    assert stated == {uid: UID(uid).name for uid in MESSAGE_TRANSFER_SYNTAXES}
+
+
+def test_states_every_option_of_query_and_retrieve_at_its_byte():
+    stated = rows(CONFORMANCE, "option | FIND byte")
+    assert [find for _, find, *_ in stated] == [str(n + 1) for n in range(len(FIELDS_OF_SERVICE[Service.FIND]))]
+    assert [bool(field) for field in FIELDS_OF_SERVICE[Service.FIND]] == ["not done" not in text for *_, text in stated]
+    retrieved = [option for option, _, byte, _ in stated if byte != "-"]
+    assert len(retrieved) == len(FIELDS_OF_SERVICE[Service.MOVE]) == len(FIELDS_OF_SERVICE[Service.GET])
+
+
+def test_states_the_limits_of_an_association():
+    for text in (
+        f"{MAX_PDU_LENGTH_BYTES} bytes announced",
+        f"{IDLE_SECONDS:.0f} seconds between two messages",
+        f"{NEGOTIATION_SECONDS:.0f} seconds; then the connection is closed",
+    ):
+        assert text in CONFORMANCE
+
+
+def test_states_every_status_of_dimse():
+    assert statuses("C-STORE status |") == {
+        status.SUCCESS,
+        status.PROCESSING_FAILURE,
+        status.NO_SUCH_SOP_CLASS,
+        status.OUT_OF_RESOURCES,
+    }
+    assert statuses("C-MOVE and C-GET status |") == {
+        sub_operations.SUCCESS,
+        sub_operations.PENDING,
+        sub_operations.CANCELLED,
+        sub_operations.SOME_FAILED,
+        sub_operations.TOO_MANY_MATCHES,
+        sub_operations.NONE_SENT,
+        c_move.MOVE_DESTINATION_UNKNOWN,
+        retrieve.IDENTIFIER_DOES_NOT_MATCH,
+        retrieve.UNABLE_TO_PROCESS,
+    }
+    assert statuses("N-ACTION status |") == {
+        status.SUCCESS,
+        status.NO_SUCH_SOP_INSTANCE,
+        status.INVALID_ARGUMENT_VALUE,
+        status.NO_SUCH_SOP_CLASS_OF_ACTION,
+        status.NO_SUCH_ACTION,
+        status.RESOURCE_LIMITATION,
+    }
+    stated = {int(reason, 16) for reason, _ in rows(CONFORMANCE, "Failure Reason (0008,1197) of storage commitment")}
+    assert stated == set(FAILURE_REASONS.values())
