@@ -2,20 +2,22 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from infra.local.progress import Progress
-from tests.bench import system_under_test
+from tests.bench import dimse_servers, system_under_test
 from tests.bench.archive_sizes import measure_searches, print_searches, searches_as_json
-from tests.bench.contestants import Entry, contestants
+from tests.bench.contestants import Entry, Server, contestants
+from tests.bench.dimse_servers import DimseServer
 from tests.bench.measurement import BenchFailed
 from tests.bench.report import as_json, print_tables
 from tests.bench.rounds import Plan, Rounds
-from tests.bench.rows import ROWS
+from tests.bench.rows import ROWS, Route, Row
 from tests.bench.sampled_stacks import Sampler, print_profiles
 from tests.bench.synthetic_studies import Sizes, StudyMaker
 from tests.bench.system_under_test import SPACE, SystemUnderTest
@@ -32,6 +34,11 @@ A peer to compare with, Orthanc of Debian (orthanc, orthanc-dicomweb) in an empt
          "DicomWeb": {"Enable": true, "Root": "/dicom-web/"}}' > orthanc.json
   TCP_NODELAY=1 Orthanc orthanc.json &
   make bench OPTIONS='--peer http://127.0.0.1:8042/dicom-web'
+
+The DIMSE rows alone, beside Orthanc, which is started and stopped; DCMTK sends, asks and fetches:
+
+\b
+  make bench OPTIONS='--only DIMSE --peer-dimse'
 """
 
 
@@ -62,7 +69,14 @@ A peer to compare with, Orthanc of Debian (orthanc, orthanc-dicomweb) in an empt
 )
 @click.option("--address", help="Measure the space with this DICOMweb root, without a floor. What is stored stays.")
 @click.option("--peer", help="The DICOMweb root of another server, for a further column.")
-@click.option("--only", multiple=True, help="Only rows with this text, such as 'store' or 'gateway'; may be repeated.")
+@click.option("--peer-dimse", is_flag=True, help="Start Orthanc of Debian, for a further column of the DIMSE rows.")
+@click.option(
+    "--move-destination",
+    default="STORESCP:11113",
+    show_default=True,
+    help="With --state-dir: AE title and port of a node on this machine that the run sends to; it is played here.",
+)
+@click.option("--only", multiple=True, help="Only rows with this text, such as 'store' or 'DIMSE'; may be repeated.")
 @click.option(
     "--archive",
     "archive_sizes",
@@ -85,6 +99,8 @@ def bench(
     recorded_calls: Path | None,
     address: str | None,
     peer: str | None,
+    peer_dimse: bool,
+    move_destination: str,
     only: tuple[str, ...],
     archive_sizes: tuple[int, ...],
     json_file: Path | None,
@@ -103,9 +119,12 @@ def bench(
         _search_archives(archive_sizes, json_file, progress)
         return
     try:
-        with _system(state_dir, recorded_calls, address, progress) as system:
+        with (
+            _system(state_dir, recorded_calls, address, move_destination, progress) as (system, destination_port),
+            _beside(rows, destination_port, peer_dimse, progress) as others,
+        ):
             sampler = _sampler(profile, system)
-            everybody = contestants(system, peer, rows)
+            everybody = contestants(system, peer, others, rows)
             if not quick:
                 Rounds(system, everybody, StudyMaker(SPACE, QUICK), WARMING_UP, _unwatched)(progress)
             with progress.step("making pictures"):
@@ -132,17 +151,41 @@ def _search_archives(sizes: tuple[int, ...], json_file: Path | None, progress: P
 
 @contextmanager
 def _system(
-    state_dir: Path | None, recorded_calls: Path | None, address: str | None, progress: Progress
-) -> Iterator[SystemUnderTest]:
+    state_dir: Path | None, recorded_calls: Path | None, address: str | None, move_destination: str, progress: Progress
+) -> Iterator[tuple[SystemUnderTest, int]]:
+    """The system, and the port of the node that it sends to."""
+    title, _, port = move_destination.partition(":")
     if state_dir:
-        yield system_under_test.local_run(state_dir, recorded_calls)
+        yield system_under_test.local_run(state_dir, recorded_calls, title), int(port)
     elif address:
-        yield system_under_test.at_address(address.rstrip("/"))
+        yield system_under_test.at_address(address.rstrip("/")), int(port)
     else:
         with ExitStack() as stack:
             with progress.step("starting a system"):
                 system = stack.enter_context(system_under_test.started())
             yield system
+
+
+@contextmanager
+def _beside(
+    rows: Sequence[Row], destination_port: int, peer_dimse: bool, progress: Progress
+) -> Iterator[dict[Server, DimseServer]]:
+    """Other DIMSE nodes, as the rows need them."""
+    found: dict[Server, DimseServer] = {}
+    by_dimse = [row for row in rows if row.route is Route.DIMSE]
+    with ExitStack() as stack:
+        if by_dimse:
+            with progress.step("starting other DIMSE nodes"):
+                folder = Path(stack.enter_context(TemporaryDirectory(prefix="imaging-bench-peers-")))
+                stack.enter_context(dimse_servers.destination(destination_port))
+                if peer_dimse:
+                    node = dimse_servers.orthanc_beside(folder / "orthanc", destination_port)
+                    found[Server.ORTHANC] = stack.enter_context(node)
+                if any(row.stores for row in by_dimse):
+                    node = dimse_servers.pynetdicom_storescp(folder / "pynetdicom")
+                    found[Server.PYNETDICOM] = stack.enter_context(node)
+                    found[Server.TO_DISK] = stack.enter_context(dimse_servers.receiving_path(folder / "to-disk"))
+        yield found
 
 
 def _sampler(folder: Path | None, system: SystemUnderTest) -> Sampler | None:

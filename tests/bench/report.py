@@ -8,26 +8,26 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.contestants import Entry, Server
+from tests.bench.contestants import WHERE_WE_STORE, Entry, Server
 from tests.bench.counted_calls import CountedCalls
 from tests.bench.measurement import Summary, summary
 from tests.bench.rounds import Plan, Results
 from tests.bench.rows import Row
 
-_WIDTH = 150
+_WIDTH = 200
 """Where it goes to a file and not to a terminal."""
 _TEXT_COLUMNS = {"row", "route", "unit", "process", "service"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row with so many clients, beside its floor and the other server; a text says why a summary is missing."""
+    """A row with so many clients, beside its floor and other servers; a text says why a summary is missing."""
 
     row: Row
     clients: int
     ours: Summary | str
     floor: Summary | str
-    peer: Summary | str
+    others: Mapping[Server, Summary | str]
 
     @property
     def ratio(self) -> float | None:
@@ -35,6 +35,9 @@ class Line:
         if isinstance(self.ours, str) or isinstance(self.floor, str):
             return None
         return self.ours.rate / self.floor.rate
+
+
+OTHERS = tuple(server for server in Server if server not in WHERE_WE_STORE)
 
 
 def lines(results: Results, plan: Plan, rows: Sequence[Row]) -> list[Line]:
@@ -50,7 +53,7 @@ def lines(results: Results, plan: Plan, rows: Sequence[Row]) -> list[Line]:
             clients,
             ours=found(Entry(Server.OURS, row.kind, row), clients, row),
             floor=found(Entry(Server.FLOOR, row.kind, row.floor), clients, row),
-            peer=found(Entry(Server.PEER, row.kind, row), clients, row),
+            others={server: found(Entry(server, row.kind, row), clients, row) for server in OTHERS},
         )
         for row in rows
         for clients in plan.clients
@@ -77,10 +80,10 @@ def wide_console() -> Console:
 
 
 def _rates(found: Sequence[Line]) -> Table:
-    has_peer = any(line.peer for line in found)
+    others = [server for server in OTHERS if any(line.others[server] for line in found)]
     table = _table(
         *("row", "route", "clients", "unit", "ours", "floor", "ratio"),
-        *(["peer"] if has_peer else []),
+        *(server.value for server in others),
         *("p50 ms", "p95 ms", "client CPU", "floor p50"),
         title="Medians. Ratio: ours to the floor. Latency, and the share of a core that the clients took: of ours.",
     )
@@ -91,7 +94,7 @@ def _rates(found: Sequence[Line]) -> Table:
         table.add_row(
             *(f"{line.row.kind.value}: {line.row.name}", line.row.route.value, str(line.clients), line.row.unit.name),
             *(_rate(ours), _rate(line.floor), "" if line.ratio is None else f"{line.ratio:.2f}"),
-            *([_rate(line.peer)] if has_peer else []),
+            *(_rate(line.others[server]) for server in others),
             *(
                 ["", "", ""]
                 if isinstance(ours, str)
@@ -158,7 +161,7 @@ def as_json(results: Results, plan: Plan, rows: Sequence[Row]) -> dict[str, Any]
                 "ours": plain(line.ours),
                 "floor": plain(line.floor),
                 "ratio": line.ratio,
-                "peer": plain(line.peer),
+                "others": {server.value: plain(summary) for server, summary in line.others.items() if summary},
             }
             for line in lines(results, plan, rows)
         ],

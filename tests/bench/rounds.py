@@ -9,7 +9,7 @@ from http.client import HTTPException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.progress import Progress, Step
-from tests.bench.contestants import Contestant, Entry, Server
+from tests.bench.contestants import WHERE_WE_STORE, Contestant, Entry, Server
 from tests.bench.counted_calls import CountedCalls, counting
 from tests.bench.measurement import BenchFailed, Measured, NotThere, measure
 from tests.bench.synthetic_studies import Kind, Study, StudyMaker
@@ -87,7 +87,7 @@ class Rounds:
         for contestant in self._in_turn(number, kind, stores=True):
             step.text = f"{what}: {contestant.entry.title}"
             studies = [self._maker.for_one_client(kind) for _ in range(clients)]
-            if self._store(contestant, studies):
+            if self._store(contestant, studies) and contestant.leaves_files:
                 stored[contestant.entry.server] = studies
         if Server.FLOOR in stored:
             stored.setdefault(Server.OURS, stored[Server.FLOOR])
@@ -104,7 +104,7 @@ class Rounds:
 
     def _store(self, contestant: Contestant, studies: Studies) -> bool:
         every = [study for of_client in studies for study in of_client]
-        if contestant.entry.server is Server.PEER:
+        if contestant.entry.server not in WHERE_WE_STORE:
             return self._measure(contestant, studies)
         with counting(self._system.recorded_calls) as recorded:
             is_stored = self._measure(contestant, studies)

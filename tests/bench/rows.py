@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
+from tests.bench.dcmtk_client import DcmtkClient
 from tests.bench.dicomweb_connection import MULTIPART_DICOM, DicomWebConnection
+from tests.bench.dimse_operations import find_instances, find_study, get_study, move_study, send
 from tests.bench.floor import PAGE, REPEATS, Floor, some_frames
 from tests.bench.measurement import MEGABYTES, OPERATIONS, Operation, Unit
 from tests.bench.synthetic_studies import PATIENT_ID, SLICE_BYTES, STUDY_DATE, Kind, Study
@@ -19,7 +21,7 @@ _SINGLE_PART = "application/dicom; transfer-syntax=*"
 _JPEG_2000_LOSSLESS = f"{MULTIPART_DICOM}; transfer-syntax=1.2.840.10008.1.2.4.90"
 _STORED_FRAME = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 
-Operations = Callable[[DicomWebConnection, Study], list[Operation]]
+Operations = Callable[[DicomWebConnection, Study], list[Operation]] | Callable[[DcmtkClient, Study], list[Operation]]
 
 
 class Route(Enum):
@@ -29,6 +31,7 @@ class Route(Enum):
     STAGE = "Lambda (API)"
     """Asked at the API's own address, for what the front door gives to the gateway."""
     GATEWAY = "gateway"
+    DIMSE = "DIMSE"
 
 
 class FloorOf(Enum):
@@ -62,7 +65,7 @@ class Row:
     Attributes
     ----------
     operations
-        What the client does, over its connection. Rows that store are given a
+        What the client does, over its connection or by its programs. Rows that store are given a
         study that nobody has; the others one that is stored and indexed.
     """
 
@@ -185,6 +188,18 @@ ROWS: tuple[Row, ...] = (
     Row("search", Kind.CT, Route.LAMBDA, OPERATIONS, FloorOf.QUERY_STUDY, _search_study),
     Row("metadata", Kind.CT, Route.GATEWAY, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
     Row("metadata", Kind.CT, Route.STAGE, OPERATIONS, FloorOf.QUERY_METADATA, _read_metadata),
+    *(
+        Row(
+            f"C-STORE, {program}{', TCP_NODELAY=1' if no_delay else ''}",
+            *(Kind.CT, Route.DIMSE, MEGABYTES, FloorOf.PUT, send(program, no_delay=no_delay)),
+        )
+        for program in ("dcmsend", "storescu")
+        for no_delay in (False, True)
+    ),
+    Row("C-FIND, the study", Kind.CT, Route.DIMSE, OPERATIONS, FloorOf.QUERY_STUDY, find_study),
+    Row("C-FIND, its instances", Kind.CT, Route.DIMSE, OPERATIONS, FloorOf.QUERY_METADATA, find_instances),
+    Row("C-GET, all", Kind.CT, Route.DIMSE, MEGABYTES, FloorOf.GET, get_study),
+    Row("C-MOVE, all", Kind.CT, Route.DIMSE, MEGABYTES, FloorOf.GET, move_study),
     Row("store", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.PUT, _store_at_once),
     Row("read", Kind.MULTI_FRAME, Route.GATEWAY, MEGABYTES, FloorOf.GET, _read_instances(_AS_STORED)),
     Row("read, by redirect", Kind.MULTI_FRAME, Route.STAGE, MEGABYTES, FloorOf.GET, _read_instances(_SINGLE_PART)),

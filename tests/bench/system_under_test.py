@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from infra.local.embedded_aws.clients import client
+from tests.bench.dcmtk_client import DimseNode
 from tests.bench.floor import Floor, floor
 from tests.bench.rest import Rest, RestOfHistory, RestOfManifest
 from tests.bench.rows import Route
+from tests.flow import dimse_nodes
 from tests.flow.running_system import RunningSystem
 
 SPACE = "main"
@@ -38,6 +40,8 @@ class SystemUnderTest:
         Bare AWS behind it; None if it cannot be reached.
     recorded_calls
         Where its AWS calls are recorded, if they are.
+    dimse
+        Its DIMSE endpoint; None if not known.
     pid
         Of the process that started all others, if it runs here.
     """
@@ -49,6 +53,7 @@ class SystemUnderTest:
     rest: Rest
     recorded_calls: Path | None
     pid: int | None
+    dimse: DimseNode | None = None
 
     def root(self, route: Route) -> str | None:
         """Where its requests go; None if there is no such route."""
@@ -71,14 +76,18 @@ def running() -> Iterator[RunningSystem]:
 
 
 @contextmanager
-def started() -> Iterator[SystemUnderTest]:
-    """The same, to be measured."""
+def started() -> Iterator[tuple[SystemUnderTest, int]]:
+    """The same, to be measured, and the port of the node that it sends to."""
     with running() as system:
-        yield local_run(system.state_dir, system.recorded_calls)
+        destination = dimse_nodes.MOVE_DESTINATION
+        yield (
+            local_run(system.state_dir, system.recorded_calls, destination),
+            system.dimse_nodes.ports[destination],
+        )
 
 
-def local_run(state_dir: Path, recorded_calls: Path | None) -> SystemUnderTest:
-    """The local run that keeps its state there."""
+def local_run(state_dir: Path, recorded_calls: Path | None, move_destination: str) -> SystemUnderTest:
+    """The local run that keeps its state there, and knows a node to send to by that AE title."""
     endpoints: dict[str, Any] = json.loads((state_dir / "endpoints.json").read_text())
     aws, space = endpoints["aws"], endpoints["spaces"][SPACE]
     return SystemUnderTest(
@@ -89,6 +98,7 @@ def local_run(state_dir: Path, recorded_calls: Path | None) -> SystemUnderTest:
         rest=RestOfManifest(client("dynamodb", aws["endpoint_url"]), aws["manifest_table"]),
         recorded_calls=recorded_calls,
         pid=endpoints["pid"],
+        dimse=DimseNode(**_dimse(endpoints), move_destination=move_destination),
     )
 
 
@@ -103,6 +113,11 @@ def at_address(dicomweb: str) -> SystemUnderTest:
         recorded_calls=None,
         pid=None,
     )
+
+
+def _dimse(endpoints: dict[str, Any]) -> dict[str, Any]:
+    dimse = endpoints["dimse"]
+    return {"host": dimse["host"], "port": dimse["port"], "ae_title": endpoints["spaces"][SPACE]["ae_title"]}
 
 
 def _stage(endpoint_url: str) -> str:

@@ -1,5 +1,6 @@
 """Where the tests' bindings lead: one of each kind, all from the space ``outbound``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,16 @@ def spaces() -> list[dict[str, str]]:
     ]
 
 
-def kept_secret(state_dir: Path) -> str:
-    """The ARN of the webhook's secret, which is there before the system is deployed."""
+def kept_secrets(state_dir: Path, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The ARNs of secrets by their names; they are there before the system is deployed."""
     aws = EmbeddedAws(any_free_port(), state_dir)
     aws.start()
     try:
         aws.wait_ready()
-        arn: str = client("secretsmanager", aws.endpoint_url).create_secret(Name="webhook", SecretString=SECRET)["ARN"]
+        manager = client("secretsmanager", aws.endpoint_url)
+        return {name: manager.create_secret(Name=name, SecretString=text)["ARN"] for name, text in secrets.items()}
     finally:
         aws.stop()
-    return arn
 
 
 def bindings(*, front_port: int, webhook_port: int, node_port: int, secret_arn: str) -> list[dict[str, Any]]:

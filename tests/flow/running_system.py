@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.ports import any_free_port
-from tests.flow.bindings import bindings, kept_secret, spaces
+from tests.flow.bindings import SECRET, bindings, kept_secrets, spaces
+from tests.flow.dimse_nodes import DimseNodes, certificate
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
@@ -31,7 +32,7 @@ class RunningSystem:
     state_dir
         Kept between starts.
     has_bindings
-        Whether there is a space that bindings listen to, as `tests.flow.bindings` has them.
+        Whether there is a space that bindings listen to, as `tests.flow.bindings` has them, and DIMSE over TLS.
     settings
         Of the contract, over the tests' own: no sample study, two quiet seconds.
 
@@ -41,6 +42,10 @@ class RunningSystem:
         As `endpoints.json` has them, while it runs.
     webhook_port, node_port
         Where bindings expect a webhook and a DIMSE node; nobody listens unless a test does.
+    dimse_nodes
+        Those that the DIMSE endpoint knows.
+    dimse_certificate
+        Its own, as PEM, where it has one.
     output
         The file with what it printed at the last start.
     start_seconds
@@ -50,6 +55,7 @@ class RunningSystem:
     """
 
     endpoints: dict[str, Any]
+    dimse_certificate: str
 
     def __init__(self, state_dir: Path, *, has_bindings: bool = False, **settings: str) -> None:
         self.state_dir = state_dir
@@ -57,15 +63,23 @@ class RunningSystem:
         self.recorded_calls = state_dir.with_suffix(".calls.jsonl")
         self.webhook_port, self.node_port = any_free_port(), any_free_port()
         front_port = int(settings.get("PORT") or any_free_port())
-        configuration = {"cors": {"allowed_origins": [VIEWER]}, "query_tags": [*QUERY_TAGS]}
+        self.dimse_nodes = DimseNodes()
+        configuration = {
+            "cors": {"allowed_origins": [VIEWER]},
+            "query_tags": [*QUERY_TAGS],
+            "dimse": self.dimse_nodes.configuration(),
+        }
         if has_bindings:
+            key_and_certificate, self.dimse_certificate = certificate()
+            secrets = kept_secrets(state_dir, {"webhook": SECRET, "dimse-tls": key_and_certificate})
             bound = bindings(
                 front_port=front_port,
                 webhook_port=self.webhook_port,
                 node_port=self.node_port,
-                secret_arn=kept_secret(state_dir),
+                secret_arn=secrets["webhook"],
             )
-            configuration |= {"spaces": spaces(), "bindings": bound}
+            dimse = self.dimse_nodes.configuration(secrets["dimse-tls"])
+            configuration |= {"spaces": spaces(), "bindings": bound, "dimse": dimse}
         self.environment = {
             **os.environ,
             **{name: str(any_free_port()) for name in ("DIMSE_PORT", "AWS_PORT")},

@@ -1,23 +1,49 @@
-"""Real files through the running system: all that pydicom ships come out as they came in, and show the same pixels."""
+"""Real files through the running system, by both doors: all that pydicom ships come out as they came in.
+
+They show the same pixels, too.
+"""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatch
 from io import BytesIO
+from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 from pydicom import dcmread
+from pynetdicom import AE, _config
+from pynetdicom.association import Association
 
 from imaging.dicom.bare_data_set import missing_beginning
 from imaging.dicom.header import BytesSource, Header, read_header
+from imaging.dicom.part10 import file_meta_information
 from imaging.dicom.quiet import without_warnings
 from imaging.dicom.transfer_syntaxes import DECODABLE
 from imaging.model.identifiers import InstanceKey
 from tests.flow.client import Client, eventually
+from tests.instances import data_set_of
 from tests.unit.pipeline.test_store_every_pydicom_file import FOLDER, REFUSED, dicom_files
 
 UNDECODABLE = {"JPEG-lossy.dcm", "JPEG2000-embedded-sequence-delimiter.dcm"}  # by pydicom's own decoders too
 AS_STORED = {"Accept": "application/dicom; transfer-syntax=*"}
+
+
+@pytest.fixture
+def association(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Association]:
+    """One that takes every file, each in its own transfer syntax, its bytes untouched."""
+    monkeypatch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
+    ae = AE("TESTS")
+    headers = [read_header(BytesSource(content)) for files in stored_files() for content in files.values()]
+    for sop_class_uid, syntax in {(header.sop_class_uid, header.transfer_syntax_uid) for header in headers}:
+        ae.add_requested_context(sop_class_uid, syntax)
+    dimse = client.system.endpoints["dimse"]
+    association = ae.associate(dimse["host"], dimse["port"], ae_title="MAIN")
+    assert association.is_established
+    yield association
+    association.release()
 
 
 def stored_files() -> list[dict[str, bytes]]:
@@ -36,10 +62,24 @@ def key_of(header: Header) -> InstanceKey:
     return InstanceKey("research", header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid)
 
 
-def test_comes_back_byte_for_byte_and_with_the_same_first_frame(client: Client) -> None:
+def c_store(association: Association, content: bytes, folder: Path) -> int:
+    """Send the data set alone, which is all that a message has."""
+    header = read_header(BytesSource(content))
+    names = header.sop_class_uid, header.sop_instance_uid, header.transfer_syntax_uid
+    file = folder / "sent.dcm"
+    file.write_bytes(file_meta_information(*names) + data_set_of(content))
+    status: int = association.send_c_store(file).Status
+    return status
+
+
+def test_comes_back_byte_for_byte_and_with_the_same_first_frame(
+    client: Client, association: Association, tmp_path: Path
+) -> None:
     checked_frames = 0
     for files in stored_files():
         assert client.stow(list(files.values()), space="research").status_code in (200, 202)
+        for name, content in files.items():
+            assert c_store(association, content, tmp_path) == 0, name
         for name, content in files.items():
             header = read_header(BytesSource(content))
             key = key_of(header)
@@ -48,8 +88,16 @@ def test_comes_back_byte_for_byte_and_with_the_same_first_frame(client: Client) 
                 f"{key.series_instance_uid}/instances/{key.sop_instance_uid}"
             )
             eventually(name, lambda: client.http.get(address, headers=AS_STORED).content == content)  # noqa: B023
+            there = replace(key, space="main")
+            eventually(name, lambda: is_held(client, there, content))  # noqa: B023
             checked_frames += check_first_frame(client, address, name, content, header.transfer_syntax_uid)
     assert checked_frames > 60
+
+
+def is_held(client: Client, key: InstanceKey, content: bytes) -> bool:
+    """Whether the space has that data set; the File Meta Information is ours."""
+    held = client.instance_bytes(key)
+    return held is not None and data_set_of(held) == data_set_of(content)
 
 
 def check_first_frame(client: Client, address: str, name: str, content: bytes, transfer_syntax_uid: str) -> bool:
