@@ -48,6 +48,10 @@ class StructuredCommitmentJournal:
             **metrics({"space": commitment.key.space}, {"CommitmentsDropped": 1}),
         )
 
+    def commitments_failed(self, failure: Exception) -> None:
+        """Say where the fault is."""
+        self._logger.error("Commitments failed", extra=nameless(failure))
+
     def commitment_failed(self, key: CommitmentKey, failure: Exception) -> None:
         """Say where the fault is."""
         self._logger.error("Commitment failed", space=key.space, **_names(key), extra=nameless(failure))

@@ -1,6 +1,7 @@
 """An HTTP server that answers as a test says, and remembers what it was asked."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Script:
     fails_at
         Which requests meet a failure in place of an answer: "status", 500, or "connection", which ends.
     silent
-        Give no answer until the script ends.
+        Give no answer, and close the connection when the script ends.
     """
 
     base_url: str = ""
@@ -59,6 +60,13 @@ def in_chunks(content: bytes, size_bytes: int) -> bytes:
     return b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in [*pieces, b""])
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what fails here; a client that hangs up does not."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def scripted_server() -> Iterator[Script]:
     """Serve on a free port of this machine."""
@@ -68,10 +76,16 @@ def scripted_server() -> Iterator[Script]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            size_bytes = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(size_bytes)
+            if len(body) < size_bytes:  # who asked has hung up, and waits for nothing
+                self.close_connection = True
+                return
             script.requests.append(Request(self.command, self.path, dict(self.headers), body))
             if script.silent:
                 script.ended.wait()
+                self.close_connection = True
+                return
             failure = script.fails_at(script.requests[-1])
             if failure == "connection":
                 self.close_connection = True
@@ -90,14 +104,14 @@ def scripted_server() -> Iterator[Script]:
             self.end_headers()
             with suppress(ConnectionError):  # who asked may have heard enough
                 self.wfile.write(answer[: len(answer) // 2] if script.cut else answer)
-            self.close_connection = script.cut or script.silent
+            self.close_connection = script.cut
 
         do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+    with _Server((HOST, 0), Handler) as server:
         script.base_url = f"http://{HOST}:{server.server_port}/fhir"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -34,7 +34,7 @@ def commitments(table) -> DynamoDbCommitments:
     """Of which none is left from another test."""
     commitments = DynamoDbCommitments(table)
     for key in commitments.take_due("cleaner", minutes(10**6), minutes(0)):
-        commitments.done(key)
+        commitments.done(key, "cleaner")
     return commitments
 
 
@@ -48,7 +48,10 @@ def test_a_request_is_read_back_by_who_holds_it_and_by_nobody_else(commitments):
     assert commitments.request(asked, "a", minutes(5))
     assert commitments.hold(asked.key, "b", minutes(5)) is None
     assert commitments.hold(asked.key, "a", minutes(5)) == replace(asked, references=REFERENCES)
-    commitments.done(asked.key)
+    assert not commitments.done(asked.key, "b")
+    assert commitments.done(asked.key, "a")
+    assert not commitments.done(asked.key, "a")
+    assert not commitments.keep(asked.key, "a", minutes(5))
     assert commitments.hold(asked.key, "a", minutes(5)) is None
 
 
@@ -90,7 +93,12 @@ def test_who_asks_again_is_answered_alike_and_the_request_begins_anew(commitment
     again = replace(asked, references=REFERENCES[::-1], requested_at=minutes(3))
     assert commitments.request(again, "b", minutes(8))
     assert commitments.hold(asked.key, "a", minutes(9)) is None
+    assert not commitments.keep(asked.key, "a", minutes(9), after_a_try=True)
+    assert not commitments.done(asked.key, "a")
     assert commitments.hold(asked.key, "b", minutes(9)) == replace(asked, requested_at=minutes(3))
+    assert commitments.keep(asked.key, "b", minutes(12), after_a_try=True)
+    assert list(commitments.take_due("c", minutes(11), minutes(20))) == []
+    assert commitments.hold(asked.key, "b", minutes(12)) == replace(asked, requested_at=minutes(3), tries=1)
 
 
 def test_a_transaction_uid_is_its_requesters_and_its_spaces_own_and_for_one_set_of_instances(commitments):

@@ -1,6 +1,7 @@
 """A modality that asks for storage commitment, and listens for the results."""
 
 import queue
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
-from imaging.dimse.storage_commitment_messages import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE
+from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL
+from imaging.dimse.storage_commitment_messages import WELL_KNOWN_INSTANCE
 from imaging.model.commitment import SopReference
 from infra.local.settings import HOST
 from tests.unit.dimse.files import responses_for_the_caller
@@ -53,17 +55,24 @@ class Requester:
     ----------
     statuses
         It answers results with these in their order, the last one again and again.
+    answers
+        It answers none while this is not set.
     """
 
     ae_title: str = "MODALITY"
     statuses: list[int] = field(default_factory=lambda: [0])
     results: "queue.Queue[Result]" = field(default_factory=queue.Queue)
+    answers: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     @contextmanager
-    def associated(self, port: int, called: str = "MAIN") -> Iterator[Association]:
-        """An association on which requests are made, and results are heard."""
+    def associated(self, port: int, called: str = "MAIN", *, beside: Sequence[str] = ()) -> Iterator[Association]:
+        """An association on which requests are made, beside those of other SOP Classes, and results are heard."""
         ae = AE(self.ae_title)
-        ae.add_requested_context(STORAGE_COMMITMENT, ExplicitVRLittleEndian)
+        for sop_class_uid in (STORAGE_COMMITMENT_PUSH_MODEL, *beside):
+            ae.add_requested_context(sop_class_uid, ExplicitVRLittleEndian)
         handlers = [(evt.EVT_N_EVENT_REPORT, self._hear)]
         association = ae.associate(HOST, port, ae_title=called, evt_handlers=handlers)
         assert association.is_established
@@ -77,7 +86,7 @@ class Requester:
     def listening(self, port: int = 0) -> Iterator[int]:
         """Take associations in which the other side is the SCP; where it listens."""
         ae = AE(self.ae_title)
-        ae.add_supported_context(STORAGE_COMMITMENT, scu_role=False, scp_role=True)
+        ae.add_supported_context(STORAGE_COMMITMENT_PUSH_MODEL, scu_role=False, scp_role=True)
         server = ae.start_server((HOST, port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._hear)])
         try:
             yield server.socket.getsockname()[1]
@@ -101,6 +110,7 @@ class Requester:
                 association.is_acceptor and all(context.as_scu for context in association.accepted_contexts),
             )
         )
+        self.answers.wait(SECONDS)
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0], None
 
 
@@ -115,7 +125,7 @@ def ask(
     *,
     information: Dataset | None = None,
     action_type_id: int = 1,
-    sop_class_uid: str = STORAGE_COMMITMENT,
+    sop_class_uid: str = STORAGE_COMMITMENT_PUSH_MODEL,
     sop_instance_uid: str = WELL_KNOWN_INSTANCE,
 ) -> Dataset:
     """Ask for commitment; the elements of the response."""
@@ -125,6 +135,6 @@ def ask(
     with responses_for_the_caller(association):
         time.sleep(0.02)  # the loop that is to be asleep may have been about to begin another round
         status, _ = association.send_n_action(
-            information, action_type_id, sop_class_uid, sop_instance_uid, meta_uid=STORAGE_COMMITMENT
+            information, action_type_id, sop_class_uid, sop_instance_uid, meta_uid=STORAGE_COMMITMENT_PUSH_MODEL
         )
     return status

@@ -4,20 +4,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from uuid import uuid4
 
 import pytest
+from pydicom import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
-from pynetdicom.dimse_primitives import N_ACTION
+from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_FIND, C_STORE, N_ACTION
 
 from imaging.aws import dynamodb_commitments
 from imaging.aws.dynamodb_commitments import DynamoDbCommitments
 from imaging.aws.dynamodb_table import ManifestTable
+from imaging.dimse import negotiation
 from imaging.dimse.accepted_association import Served, Services
 from imaging.dimse.peers import Peer, Peers
+from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL, STUDY_ROOT_FIND
+from imaging.dimse.status import response
 from imaging.dimse.storage_commitment import NAction
-from imaging.dimse.storage_commitment_messages import STORAGE_COMMITMENT
 from imaging.dimse.storage_commitment_reports import CommitmentReports
 from imaging.dimse.storage_commitment_timing import Timing
 from imaging.errors import Unavailable
@@ -32,12 +39,13 @@ from tests.unit.dimse.endpoint import Endpoint
 from tests.unit.dimse.requesters import Requester, action_information, ask
 
 SOON = Timing(
-    indexing=timedelta(seconds=1.5),
-    first_look=timedelta(seconds=0.2),
-    first_retry=timedelta(seconds=0.2),
-    longest_retry=timedelta(seconds=1),
+    indexing=timedelta(seconds=0.7),
+    first_look=timedelta(seconds=0.1),
+    first_retry=timedelta(seconds=0.1),
+    longest_retry=timedelta(seconds=0.5),
     held=timedelta(seconds=30),
-    looking=timedelta(seconds=0.3),
+    looking=timedelta(seconds=0.15),
+    round_seconds=0.05,
     quiet_seconds=0.1,
 )
 
@@ -67,6 +75,9 @@ class CommitmentJournalInMemory:
     def dropped(self, commitment: Commitment, reason: str) -> None:
         self._tell("dropped", commitment.key, reason)
 
+    def commitments_failed(self, failure: Exception) -> None:
+        self._tell("all failed", CommitmentKey("", "", ""), failure)
+
     def commitment_failed(self, key: CommitmentKey, failure: Exception) -> None:
         self._tell("failed", key, failure)
 
@@ -79,6 +90,19 @@ class CommitmentJournalInMemory:
         return details()[0]
 
 
+class SlowFind:
+    """Answers a C-FIND with responses over so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def answer(self, request, exchange) -> None:
+        for _ in range(4):
+            time.sleep(self._seconds / 4)
+            exchange.respond(response(0xFF00), b"\x08\x00\x52\x00CS\x06\x00STUDY ")
+        exchange.respond(response(0))
+
+
 class World:
     """An archive, its endpoint, and processes that tell results."""
 
@@ -87,17 +111,24 @@ class World:
         self.commitments = DynamoDbCommitments(table)
         self.journal = CommitmentJournalInMemory()
         self._make_endpoint = make_endpoint
-        self._verify = VerifyCommitment(self.archive.catalogue, self.archive.objects)
+        self.before_look: Callable[[], object] = lambda: None
+        self.looks: list[int] = []
+        self._verify_here = VerifyCommitment(self.archive.catalogue, self.archive.objects)
+
+    def _verify(self, _space, references):
+        """Of how many instances, and what is true of them."""
+        self.looks.append(len(references))
+        self.before_look()
+        return self._verify_here(self.archive.space, references)
 
     def reports(self, *nodes: Peer, timing: Timing = SOON) -> CommitmentReports:
         """Those of one process; the endpoint's space `main` is the archive's."""
         return CommitmentReports(
             self.commitments,
-            lambda _, references: self._verify(self.archive.space, references),
+            self._verify,
             Peers(nodes),
             self.journal,
             clock=now,
-            token=uuid4().hex,
             timing=timing,
         )
 
@@ -116,9 +147,12 @@ class World:
                 thread.join(20)
                 assert not thread.is_alive()
 
-    def endpoint(self, reports: CommitmentReports) -> int:
-        """The port of an endpoint that takes requests."""
-        services: Services = {N_ACTION: Served(NAction(reports, now), frozenset({STORAGE_COMMITMENT}))}
+    def endpoint(self, reports: CommitmentReports, find_seconds: float = 0.0) -> int:
+        """The port of an endpoint that takes requests, and takes its time for a C-FIND."""
+        services: Services = {
+            N_ACTION: Served(NAction(reports, now), frozenset({STORAGE_COMMITMENT_PUSH_MODEL})),
+            C_FIND: Served(SlowFind(find_seconds), frozenset({STUDY_ROOT_FIND})),
+        }
         return self._make_endpoint(services).port
 
     def store(self) -> SopReference:
@@ -154,7 +188,7 @@ def table(embedded_aws) -> ManifestTable:
 def world(table, make_endpoint) -> World:
     world = World(table, make_endpoint)
     for key in world.pending():
-        world.commitments.done(key)
+        world.commitments.done(key, "looker")
     return world
 
 
@@ -201,13 +235,15 @@ def test_what_is_stored_and_not_indexed_yet_is_waited_for(world, requester):
     key = world.archive.key("1.2.3", "1.2.3.4", generate_uid())
     part10 = part10_instance(key)
     world.archive.objects.put(key.space, key.object_key, part10, stored_metadata(part10, now()))
-    reports = world.reports(timing=Timing(first_look=timedelta(seconds=0.2), quiet_seconds=0.1))
+    reports = world.reports(timing=replace(SOON, indexing=timedelta(minutes=1)))
     with world.running(reports), requester.associated(world.endpoint(reports)) as association:
-        ask(association, [SopReference(CTImageStorage, key.sop_instance_uid)])
-        time.sleep(0.6)
+        ask(association, [SopReference(CTImageStorage, key.sop_instance_uid), world.store(), world.store()])
+        time.sleep(0.5)
         assert requester.results.empty()
         world.archive.index_all([key])
         assert requester.next_result().event_type_id == 1
+    first, *between, last = world.looks
+    assert (first, set(between), last) == (3, {1}, 3)  # what was there is looked for again at the end
 
 
 def test_who_releases_the_association_is_called_by_the_scp_of_the_service(world, requester):
@@ -258,7 +294,7 @@ def test_of_two_processes_one_tells_what_a_dead_one_left_behind(world, requester
             assert {requester.next_result().transaction_uid for _ in uids} == uids
             for uid in uids:
                 world.journal.wait_for("reported", uid)
-            time.sleep(1)
+            time.sleep(0.4)
     assert requester.results.empty()
     assert world.pending() == []
 
@@ -267,12 +303,21 @@ def test_a_process_that_stops_lets_go_of_what_it_has_not_told_and_of_what_it_is_
     def due() -> int:
         return len(list(world.commitments.take_due("other", now(), now() + timedelta(minutes=1))))
 
-    patient, never = world.reports(timing=Timing(first_look=timedelta(seconds=60))), [world.absent()]
+    for_long = replace(
+        SOON,
+        indexing=timedelta(minutes=2),
+        first_look=timedelta(minutes=1),
+        longest_look=timedelta(minutes=1),
+        held=timedelta(seconds=0.5),
+    )
+    patient, never = world.reports(timing=for_long), [world.absent()]
     with requester.associated(world.endpoint(patient)) as association:
         with world.running(patient):
             ask(association, never)
-            time.sleep(0.5)
-            assert due() == 0
+            until = time.monotonic() + 0.9  # it is held on and on
+            while time.monotonic() < until:
+                assert due() == 0
+                time.sleep(0.1)
         assert due() == 1
         assert ask(association, never).Status == 0x0000
         until = time.monotonic() + 10
@@ -339,12 +384,122 @@ def test_a_request_that_cannot_be_kept_is_not_confirmed(world, requester):
         assert ask(association, [world.store()]).Status == 0x0000
 
 
-def test_who_is_busy_is_told_when_it_is_not(world, requester):
-    reports = world.reports(timing=Timing(quiet_seconds=0.4))
+def store_slowly(association: Association, seconds: float) -> None:
+    """Send a C-STORE request fragment by fragment."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 5, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, "1.2.3"
+    request.DataSet = BytesIO(bytes(60_000))
+    message = C_STORE_RQ()
+    message.primitive_to_message(request)
+    context = next(each for each in association.accepted_contexts if each.abstract_syntax == CTImageStorage)
+    pdus = list(message.encode_msg(context.context_id, 8192))
+    for pdu in pdus:
+        association.dul.send_pdu(pdu)
+        time.sleep(seconds / len(pdus))
+
+
+def test_who_is_busy_is_told_when_it_is_not_and_keeps_nobody_else_waiting(world, requester):
+    reports, other = world.reports(timing=replace(SOON, quiet_seconds=0.2)), Requester("OTHER")
+    port, query = world.endpoint(reports, find_seconds=1.0), Dataset()
+    query.QueryRetrieveLevel = "STUDY"
+    with world.running(reports), ExitStack() as stack:
+        association = stack.enter_context(requester.associated(port, beside=[STUDY_ROOT_FIND, CTImageStorage]))
+        references, uids = [world.store()], {generate_uid() for _ in range(10)}
+        for uid in uids:
+            ask(association, references, uid)
+        found = association.send_c_find(query, STUDY_ROOT_FIND)
+        next(found)
+        ask(stack.enter_context(other.associated(port)), references)
+        assert other.next_result().committed == references
+        assert [status.Status for status, _ in found] == [0xFF00] * 3 + [0]
+        store_slowly(association, 0.7)
+        assert requester.results.empty()
+        assert world.looks == [1]
+        assert {requester.next_result().transaction_uid for _ in uids} == uids
+
+
+def test_who_does_not_answer_is_cut_off_only_when_nothing_else_goes_on(world, requester, monkeypatch):
+    monkeypatch.setattr(negotiation, "_RESPONSE_SECONDS", 0.4)
+    reports, uid = world.reports(), generate_uid()
+    with world.running(reports), ExitStack() as stack:
+        association = stack.enter_context(requester.associated(world.endpoint(reports), beside=[CTImageStorage]))
+        requester.answers.clear()
+        ask(association, [world.store()], uid)
+        requester.next_result()
+        store_slowly(association, 0.9)
+        assert association.is_established
+        requester.answers.set()
+        world.journal.wait_for("reported", uid)
+        requester.answers.clear()
+        ask(association, [world.store()], uid := generate_uid())
+        requester.next_result()
+        assert "does not say where it listens" in world.journal.wait_for("dropped", uid)
+        requester.answers.set()
+
+
+def test_an_answer_that_does_not_come_keeps_no_process_from_stopping(world, requester):
+    reports = world.reports()
+    port = world.endpoint(reports)
+    with ExitStack() as stack:
+        with world.running(reports):
+            association = stack.enter_context(requester.associated(port))
+            requester.answers.clear()
+            ask(association, [world.store()], uid := generate_uid())
+            requester.next_result()
+            stopping = time.monotonic()
+        assert time.monotonic() - stopping < 2.5
+        assert len(world.pending()) == 1
+        requester.answers.set()
+        world.journal.wait_for("reported", uid)  # pynetdicom may not be asked for release while it answers
+
+
+def test_a_request_that_is_made_again_while_the_first_is_worked_on_is_not_lost(world, requester):
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def hold_the_first() -> None:
+        if not began.is_set():
+            began.set()
+            assert may_go_on.wait(10)
+
+    world.before_look = hold_the_first
+    references, uid, reports = [world.store()], generate_uid(), world.reports()
+    port = world.endpoint(reports)
+    with world.running(reports):
+        with requester.associated(port) as association:
+            ask(association, references, uid)
+        assert began.wait(10)
+        with requester.associated(port) as association:
+            ask(association, references, uid)
+            may_go_on.set()
+            assert requester.next_result().transaction_uid == uid
+            world.journal.wait_for("reported", uid)
+    assert [what for what, _, _ in world.journal.told] == ["reported"]
+    assert world.pending() == []
+
+
+def test_who_refuses_a_result_and_cannot_be_called_is_told_again_while_it_stays(world, requester):
+    requester.statuses = [0x0110, 0x0110, 0x0000]
+    reports, uid = world.reports(), generate_uid()
     with world.running(reports), requester.associated(world.endpoint(reports)) as association:
-        ask(association, [world.store()], first := generate_uid())
-        until = time.monotonic() + 1.5
-        while time.monotonic() < until:
-            ask(association, [world.absent()])
-            assert requester.results.empty()
-        assert requester.next_result().transaction_uid == first
+        ask(association, [world.store()], uid)
+        assert [requester.next_result().is_from_the_scp for _ in range(3)] == [False] * 3
+        world.journal.wait_for("reported", uid)
+    assert [what for what, _, _ in world.journal.told] == ["put off", "put off", "reported"]
+    assert world.pending() == []
+
+
+def test_a_fault_of_ours_does_not_end_the_thread_that_tells(world, requester, monkeypatch):
+    take_due, failures = world.commitments.take_due, [ValueError("once")]
+
+    def fail_once(*arguments):
+        if failures:
+            raise failures.pop()
+        return take_due(*arguments)
+
+    monkeypatch.setattr(world.commitments, "take_due", fail_once)
+    with requester.listening() as port, world.running(world.reports(Peer("MODALITY", HOST, port))):
+        uid = world.held(world.store())
+        assert requester.next_result().transaction_uid == uid
+        world.journal.wait_for("reported", uid)
+    assert [what for what, _, _ in world.journal.told] == ["all failed", "reported"]

@@ -30,13 +30,16 @@ def test_each_result_is_a_line_that_names_the_request_and_counts(monkeypatch):
         raise ValueError("Doe^Jane")
     except ValueError as failure:
         journal.commitment_failed(COMMITMENT.key, failure)
+        journal.commitments_failed(failure)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    reported, put_off, dropped, failed = lines
-    for line in lines:
+    *of_the_request, all_failed = lines
+    reported, put_off, dropped, failed = of_the_request
+    for line in of_the_request:
         assert (line["space"], line["calling_ae_title"], line["TransactionUID"]) == ("main", "CT 1", "2.25.1")
     assert (reported["level"], reported["tries"]) == ("INFO", 3)
     assert (reported["InstancesCommitted"], reported["InstancesNotCommitted"]) == ([2], [1])
     assert (put_off["level"], put_off["why"], put_off["wait_seconds"]) == ("WARNING", "The node does not answer.", 61)
     assert (dropped["level"], dropped["why"], dropped["CommitmentsDropped"]) == ("ERROR", "Nobody listens.", [1])
-    assert (failed["level"], failed["failure"]) == ("ERROR", "ValueError")
+    for line in (failed, all_failed):
+        assert (line["level"], line["failure"]) == ("ERROR", "ValueError")
     assert "Doe" not in out.getvalue()

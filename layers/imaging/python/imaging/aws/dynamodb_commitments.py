@@ -44,7 +44,7 @@ class DynamoDbCommitments:
 
     def hold(self, key: CommitmentKey, token: str, until: datetime) -> Commitment | None:
         """Read a request that `token` holds, and hold it until then."""
-        if not self._hold(key, token, until):
+        if not self.keep(key, token, until):
             return None
         row = self._table.get(_row_key(key))
         return _commitment(row) if row and row["lease"] == token else None
@@ -58,22 +58,34 @@ class DynamoDbCommitments:
         )
         for found in marked:
             key = _key(found)
-            if self._hold(key, token, until, since=found["pending_since"]):  # the index may lag behind
+            if self._take(key, token, until, since=found["pending_since"]):  # the index may lag behind
                 yield key
+
+    def keep(self, key: CommitmentKey, token: str, until: datetime, *, after_a_try: bool = False) -> bool:
+        """Hold a request longer that `token` holds."""
+        return self._set_until(key, token, until, after_a_try, "")
 
     def put_off(self, key: CommitmentKey, token: str, until: datetime, *, after_a_try: bool = False) -> None:
         """Let go of a request that nobody shall take before then."""
-        self._table.update(
+        self._set_until(key, token, until, after_a_try, "REMOVE #lease")
+
+    def done(self, key: CommitmentKey, token: str) -> bool:
+        """Forget a request that `token` holds."""
+        return self._table.remove(
             _row_key(key),
-            UpdateExpression="SET pending_since = :until, tries = tries + :one REMOVE #lease",
+            ConditionExpression="#lease = :token",
+            ExpressionAttributeNames={"#lease": "lease"},
+            ExpressionAttributeValues=to_item({":token": token}),
+        )
+
+    def _set_until(self, key: CommitmentKey, token: str, until: datetime, after_a_try: bool, and_then: str) -> bool:
+        return self._table.update(
+            _row_key(key),
+            UpdateExpression=f"SET pending_since = :until, tries = tries + :one {and_then}",
             ConditionExpression="#lease = :token",
             ExpressionAttributeNames={"#lease": "lease"},
             ExpressionAttributeValues=to_item({":until": timestamp(until), ":one": int(after_a_try), ":token": token}),
         )
-
-    def done(self, key: CommitmentKey) -> None:
-        """Forget a request."""
-        self._table.remove(_row_key(key))
 
     def _ask_again(self, commitment: Commitment, token: str, until: datetime) -> bool:
         """Let a pending request begin anew, whoever holds it; False if it has come to its end."""
@@ -92,15 +104,13 @@ class DynamoDbCommitments:
             ),
         )
 
-    def _hold(self, key: CommitmentKey, token: str, until: datetime, *, since: str = "") -> bool:
-        """Hold a request that `token` holds; or, where `since` is given, that was held until then."""
-        values = {":token": token, ":until": timestamp(until)}
+    def _take(self, key: CommitmentKey, token: str, until: datetime, *, since: str) -> bool:
         return self._table.update(
             _row_key(key),
             UpdateExpression="SET #lease = :token, pending_since = :until",
-            ConditionExpression="pending_since = :since" if since else "#lease = :token",
+            ConditionExpression="pending_since = :since",
             ExpressionAttributeNames={"#lease": "lease"},
-            ExpressionAttributeValues=to_item({**values, ":since": since}),
+            ExpressionAttributeValues=to_item({":token": token, ":until": timestamp(until), ":since": since}),
         )
 
 

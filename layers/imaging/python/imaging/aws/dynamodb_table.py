@@ -117,10 +117,16 @@ class ManifestTable:
             raise
         return True
 
-    def remove(self, row_key: Row) -> None:
-        """Delete one row; nothing happens if it is not there."""
-        with ours_to_retry("writing the manifest"):
-            client("dynamodb").delete_item(TableName=self.name, Key=to_item(row_key))
+    def remove(self, row_key: Row, **condition: Any) -> bool:  # noqa: ANN401 - DeleteItem's own arguments
+        """Delete one row; False if the condition does not hold."""
+        try:
+            with ours_to_retry("writing the manifest"):
+                client("dynamodb").delete_item(TableName=self.name, Key=to_item(row_key), **condition)
+        except Unavailable as failure:
+            if _is_condition(failure):
+                return False
+            raise
+        return True
 
     def transact(self, actions: Sequence[dict[str, Any]]) -> None:
         """Commit all actions or none; conflicts with other writers are retried.

@@ -8,6 +8,7 @@ from pydicom import Dataset
 from pynetdicom.dimse_primitives import N_ACTION
 
 from imaging.dimse.exchange import Exchange
+from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL
 from imaging.dimse.status import (
     INVALID_ARGUMENT_VALUE,
     NO_SUCH_ACTION,
@@ -17,7 +18,8 @@ from imaging.dimse.status import (
     SUCCESS,
     response,
 )
-from imaging.dimse.storage_commitment_messages import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE, read_action_information
+from imaging.dimse.storage_commitment_messages import WELL_KNOWN_INSTANCE
+from imaging.dimse.storage_commitment_request import read_action_information
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.commitment import Commitment, CommitmentKey
 
@@ -27,10 +29,10 @@ REQUEST_STORAGE_COMMITMENT = 1  # Action Type ID, PS3.4 Table J.3-1
 class Requests(Protocol):
     """Where requests go; `imaging.dimse.storage_commitment_reports.CommitmentReports`."""
 
-    def request(self, commitment: Commitment) -> bool:
-        """Make a request durable; False if what is pending under its key names other instances."""
+    def request(self, commitment: Commitment) -> str | None:
+        """Make a request durable; what `begin` needs, or None if other instances are pending under its key."""
 
-    def begin(self, key: CommitmentKey, exchange: Exchange) -> None:
+    def begin(self, key: CommitmentKey, token: str, exchange: Exchange) -> None:
         """Go on with a request that has been kept."""
 
 
@@ -48,7 +50,7 @@ class NAction:
             exchange.respond(refusal)
             return
         try:
-            key = self._keep(request, exchange)
+            key, token = self._keep(request, exchange)
         except Rejected as rejected:
             is_too_large = rejected.reason is RejectReason.TOO_LARGE
             exchange.respond(response(RESOURCE_LIMITATION if is_too_large else INVALID_ARGUMENT_VALUE, str(rejected)))
@@ -59,24 +61,25 @@ class NAction:
         try:
             exchange.respond(response(SUCCESS))
         finally:  # kept is kept, whether or not the requester has heard it
-            self._requests.begin(key, exchange)
+            self._requests.begin(key, token, exchange)
 
-    def _keep(self, request: N_ACTION, exchange: Exchange) -> CommitmentKey:
+    def _keep(self, request: N_ACTION, exchange: Exchange) -> tuple[CommitmentKey, str]:
         information = request.ActionInformation.getvalue() if request.ActionInformation else b""
         transaction_uid, references = read_action_information(information, exchange.context.transfer_syntax_uid)
         record = exchange.record
         key = CommitmentKey(record.space, record.calling_ae_title, transaction_uid)
-        if not self._requests.request(Commitment(key, record.called_ae_title, references, self._clock())):
+        token = self._requests.request(Commitment(key, record.called_ae_title, references, self._clock()))
+        if token is None:
             raise Rejected(
                 RejectReason.MALFORMED_REQUEST, "TransactionUID is in use for other instances; make a new one."
             )
-        return key
+        return key, token
 
 
 def _refusal(request: N_ACTION) -> Dataset | None:
     """What is wrong with the command set; PS3.7 Section 10.1.4.1.10."""
-    if request.RequestedSOPClassUID != STORAGE_COMMITMENT:
-        return response(NO_SUCH_SOP_CLASS_OF_ACTION, f"Requested SOP Class UID is not {STORAGE_COMMITMENT}.")
+    if request.RequestedSOPClassUID != STORAGE_COMMITMENT_PUSH_MODEL:
+        return response(NO_SUCH_SOP_CLASS_OF_ACTION, f"Requested SOP Class UID is not {STORAGE_COMMITMENT_PUSH_MODEL}.")
     if request.RequestedSOPInstanceUID != WELL_KNOWN_INSTANCE:
         return response(NO_SUCH_SOP_INSTANCE, f"The only SOP Instance is {WELL_KNOWN_INSTANCE}.")
     if request.ActionTypeID != REQUEST_STORAGE_COMMITMENT:

@@ -1,7 +1,7 @@
 """The result of a request for commitment on its way to the requester: N-EVENT-REPORT, PS3.7 Section 10.1.1."""
 
+import math
 import ssl
-import time
 from collections.abc import Callable
 from io import BytesIO
 
@@ -12,9 +12,9 @@ from imaging.dimse.exchange import Exchange
 from imaging.dimse.node import Node
 from imaging.dimse.outgoing import Kind, Outgoing
 from imaging.dimse.requested_association import RequestedAssociation
+from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL
 from imaging.dimse.status import SUCCESS
 from imaging.dimse.storage_commitment_messages import (
-    STORAGE_COMMITMENT,
     WELL_KNOWN_INSTANCE,
     event_information,
     event_type_id,
@@ -24,36 +24,46 @@ from imaging.model.commitment import Commitment, SopReference, Verdict
 
 Verdicts = dict[SopReference, Verdict]
 
-_IN_THE_DEFAULT = Kind(STORAGE_COMMITMENT, str(ImplicitVRLittleEndian))  # which every AE supports, PS3.5 Section 10.1
-_NOT_QUIET_SECONDS = 10.0
+_IN_THE_DEFAULT = Kind(
+    STORAGE_COMMITMENT_PUSH_MODEL, str(ImplicitVRLittleEndian)
+)  # which every AE supports, PS3.5 Section 10.1
+
+_ANSWERING_SECONDS = 0.2  # what a requester takes that has nothing else to do
 
 
-def send_on_its_association(
-    commitment: Commitment, verdicts: Verdicts, exchange: Exchange, *, quiet_seconds: float
-) -> bool:
-    """Tell the requester over the association of its request, when it has been quiet for a moment.
+def quiet_in_seconds(exchange: Exchange, quiet_seconds: float) -> float:
+    """In how many seconds at the earliest the association of a request has been quiet for so long; 0 if it has.
 
     Many release it at once, and who asks for something else just then does not
     expect a request of ours in place of the response.
+    """
+    if exchange.outgoing.is_notifying:
+        return min(quiet_seconds, _ANSWERING_SECONDS)
+    return max(quiet_seconds - exchange.idle_seconds, 0.0)
+
+
+def send_on_its_association(commitment: Commitment, verdicts: Verdicts, exchange: Exchange) -> bool:
+    """Tell the requester over the association of its request.
 
     Returns
     -------
     bool
-        False if the association does not become quiet.
+        False if something else goes on there: nothing was sent.
 
     Raises
     ------
     Unavailable
         It has ended, or the requester does not confirm.
     """
-    until, seen = time.monotonic() + _NOT_QUIET_SECONDS, -1
-    while exchange.is_open and (asked := _asked(exchange)) != seen:
-        if time.monotonic() > until:
-            return False
-        seen = asked
-        time.sleep(quiet_seconds)
-    _send(commitment, verdicts, exchange.outgoing, exchange.context.context_id, exchange.context.transfer_syntax_uid)
-    return True
+    context = exchange.context
+    return _send(
+        commitment,
+        verdicts,
+        exchange.outgoing,
+        context.context_id,
+        context.transfer_syntax_uid,
+        lambda: exchange.idle_seconds,
+    )
 
 
 def send_over_a_new_association(
@@ -81,6 +91,7 @@ def send_over_a_new_association(
             association.outgoing,
             association.accepted[_IN_THE_DEFAULT],
             _IN_THE_DEFAULT.transfer_syntax_uid,
+            lambda: math.inf,
         )
         association.release()
     finally:
@@ -88,20 +99,21 @@ def send_over_a_new_association(
 
 
 def _send(
-    commitment: Commitment, verdicts: Verdicts, outgoing: Outgoing, context_id: int, transfer_syntax_uid: str
-) -> None:
+    commitment: Commitment,
+    verdicts: Verdicts,
+    outgoing: Outgoing,
+    context_id: int,
+    transfer_syntax_uid: str,
+    idle_seconds: Callable[[], float],
+) -> bool:
     event = N_EVENT_REPORT()
-    event.AffectedSOPClassUID = STORAGE_COMMITMENT
+    event.AffectedSOPClassUID = STORAGE_COMMITMENT_PUSH_MODEL
     event.AffectedSOPInstanceUID = WELL_KNOWN_INSTANCE
     event.EventTypeID = event_type_id(verdicts)
     event.EventInformation = BytesIO(event_information(commitment, verdicts, transfer_syntax_uid))
-    status = int(outgoing.ask(event, context_id).Status or 0)
-    if status != SUCCESS:
+    status = outgoing.notify(event, context_id, idle_seconds)
+    if status not in {None, SUCCESS}:
         raise Unavailable(
             f"The requester answered the result of its request with status {status:04X}; it is told again."
         )
-
-
-def _asked(exchange: Exchange) -> int:
-    """How many requests of the association have been answered."""
-    return sum(operations.count for operations in exchange.record.operations.values())
+    return status is not None

@@ -17,5 +17,8 @@ class CommitmentJournal(Protocol):
     def dropped(self, commitment: Commitment, reason: str) -> None:
         """The requester will not be told any more."""
 
+    def commitments_failed(self, failure: Exception) -> None:
+        """A fault of ours in going through what is pending; it is gone through again."""
+
     def commitment_failed(self, key: CommitmentKey, failure: Exception) -> None:
         """A fault of ours; it is tried again."""

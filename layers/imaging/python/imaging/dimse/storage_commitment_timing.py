@@ -22,8 +22,12 @@ class Timing:
         By a process at work on it: longer than a call to a node can take.
     looking
         Between two looks for what nobody holds.
+    round_seconds
+        Between two rounds through what is held, at the most.
     quiet_seconds
         Of an association, before the result goes out over it.
+    not_quiet
+        Until a requester is called, if it can be, whose association is never quiet.
     """
 
     indexing: timedelta = timedelta(minutes=2)
@@ -34,7 +38,9 @@ class Timing:
     give_up: timedelta = timedelta(hours=24)
     held: timedelta = timedelta(minutes=5)
     looking: timedelta = timedelta(seconds=15)
+    round_seconds: float = 0.5
     quiet_seconds: float = 1.0
+    not_quiet: timedelta = timedelta(seconds=10)
 
 
 def doubled(first: timedelta, times: int, longest: timedelta) -> timedelta:

@@ -10,8 +10,9 @@ from imaging.model.commitment import Commitment, CommitmentKey
 class Commitments(Protocol):
     """All reads are consistent, and what is written is durable when a method returns.
 
-    A `token` names who holds a request. Nobody else takes it before the moment
-    until which it is held; after that anybody may.
+    A `token` names who holds a request, and which time it was asked for or
+    taken. Nobody else takes it before the moment until which it is held; after
+    that anybody may.
     """
 
     def request(self, commitment: Commitment, token: str, until: datetime) -> bool:
@@ -34,6 +35,15 @@ class Commitments(Protocol):
     def hold(self, key: CommitmentKey, token: str, until: datetime) -> Commitment | None:
         """Read a request that `token` holds, and hold it until then; None if another has it, or it is done."""
 
+    def keep(self, key: CommitmentKey, token: str, until: datetime, *, after_a_try: bool = False) -> bool:
+        """Hold a request longer that `token` holds; False if another has it, or it is done.
+
+        Parameters
+        ----------
+        after_a_try
+            Count one more.
+        """
+
     def take_due(self, token: str, now: datetime, until: datetime) -> Iterator[CommitmentKey]:
         """Take, as the caller goes on, requests that nobody holds any more, those first that have waited longest."""
 
@@ -46,5 +56,5 @@ class Commitments(Protocol):
             Count one more.
         """
 
-    def done(self, key: CommitmentKey) -> None:
-        """Forget a request."""
+    def done(self, key: CommitmentKey, token: str) -> bool:
+        """Forget a request that `token` holds; False if another has it: it was asked for again, or taken."""

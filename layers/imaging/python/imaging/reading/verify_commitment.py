@@ -11,7 +11,7 @@ from imaging.model.instance import Instance
 from imaging.ports.catalogue import Catalogue, StudyContents
 from imaging.ports.objects import ObjectStore
 
-_SIDE_BY_SIDE = 16
+_SIDE_BY_SIDE = 4  # calls for one request: eight requests are looked at together, over 32 connections
 _LOOKED_UP_TOGETHER = 50
 
 
