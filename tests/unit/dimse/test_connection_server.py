@@ -4,21 +4,43 @@ import errno
 import socket
 import time
 from contextlib import ExitStack
+from threading import Event
 
 import pytest
 
-from imaging.dimse.connection_server import Listening
+from imaging.dimse.connection_server import ConnectionServer, Listening, listening_at
+from imaging.dimse.policy import TOO_MANY_CONNECTIONS
+from imaging.dimse.room import Room
 from imaging.dimse.server import SPARE_CONNECTIONS
-from tests.unit.dimse.pdus import associate, connect
+from tests.unit.dimse.pdus import A_ASSOCIATE_RJ, associate, associate_over, association_request, connect, read_pdu
 
 
-def test_connections_above_the_bound_are_closed_as_they_come(make_endpoint):
+def connected_from(host: str, port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(host, 0))
+
+
+def fill(silent: ExitStack, port: int, host: str, connections: int) -> None:
+    for _ in range(connections):
+        silent.enter_context(connected_from(host, port))
+
+
+def test_who_fills_up_the_room_leaves_some_for_others_until_nobody_has_any(make_endpoint):
     endpoint = make_endpoint(max_associations=1)
     with ExitStack() as silent:
-        for _ in range(1 + SPARE_CONNECTIONS):
-            silent.enter_context(connect(endpoint.port))
+        fill(silent, endpoint.port, "127.0.0.1", 1 + SPARE_CONNECTIONS // 2)
         with connect(endpoint.port) as too_many:
-            assert too_many.recv(1) == b""
+            assert read_pdu(too_many)[7:10] == bytes(TOO_MANY_CONNECTIONS[:3])
+            assert read_pdu(too_many) == b""
+        with connected_from("127.0.0.2", endpoint.port) as other:
+            associate_over(other)
+        fill(silent, endpoint.port, "127.0.0.2", SPARE_CONNECTIONS // 2)
+        with connected_from("127.0.0.3", endpoint.port) as too_many:
+            too_many.sendall(association_request())
+            assert read_pdu(too_many)[0] == A_ASSOCIATE_RJ
+    told = endpoint.journal.wait_for(3)
+    assert [(record.address, record.rejected_because) for record in told if record.end == "rejected"] == [
+        (address, TOO_MANY_CONNECTIONS.because) for address in ("127.0.0.1", "127.0.0.3")
+    ]
     for _ in range(100):  # the silent ones are noticed to have gone
         try:
             associate(endpoint.port).close()
@@ -27,6 +49,27 @@ def test_connections_above_the_bound_are_closed_as_they_come(make_endpoint):
         else:
             return
     pytest.fail("There is no room again.")
+
+
+def test_each_socket_has_a_room_of_its_own_and_who_would_speak_tls_is_just_closed():
+    served, turned_away = Event(), []
+
+    def keep(connection, _):
+        served.set()
+        connection.recv(1)
+
+    plain, tls = listening_at(("127.0.0.1", 0)), listening_at(("127.0.0.1", 0), secure=lambda connection: connection)
+    server = ConnectionServer(
+        [plain, tls], keep, lambda *told: turned_away.append((told[1][0], told[2])), lambda: Room(1, 0)
+    )
+    server.start()
+    for listening in (tls, plain):
+        served.clear()
+        with connect(listening.port), connect(listening.port) as second:
+            assert second.recv(1) == b""
+            assert served.wait(5)
+    assert turned_away == [("127.0.0.1", True), ("127.0.0.1", False)]
+    server.shutdown()
 
 
 class ShortOfFiles:

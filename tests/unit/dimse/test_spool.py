@@ -32,11 +32,19 @@ def test_a_small_one_is_in_memory_and_a_large_one_on_disk_behind_the_same_beginn
     assert body.closed
 
 
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_it_is_had_in_memory_by_those_who_need_it_there(pieces):
+    with filled(pieces) as spool:
+        assert spool.getvalue() == FILE_META + PIECE * pieces
+
+
 def test_what_is_too_large_is_read_to_its_end_and_not_kept():
     with filled(20, max_bytes=19 * len(PIECE)) as spool:
         assert spool.size_bytes == 20 * len(PIECE)
         with pytest.raises(Rejected, match=f"up to {19 * len(PIECE)} bytes") as refused:
             spool.body()
+        with pytest.raises(Rejected):
+            spool.getvalue()
         assert refused.value.reason is RejectReason.TOO_LARGE
         assert spool.getbuffer().nbytes == 0
 

@@ -8,11 +8,11 @@ from struct import pack
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE
-from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.dimse_primitives import C_FIND, N_ACTION
 
 from imaging.dimse.accepted_association import Served
-from imaging.dimse.sop_classes import STUDY_ROOT_FIND
-from imaging.dimse.status import response
+from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL, STUDY_ROOT_FIND
+from imaging.dimse.status import SUCCESS, response
 from imaging.dimse.tls import client_context, server_context
 from tests.unit.dimse.certificates import authority
 from tests.unit.dimse.files import data_set_of, instance_bytes
@@ -157,3 +157,24 @@ def test_an_abort_reaches_a_peer_that_is_still_sending(endpoint):
         connection.sendall(p_data(0, b"no command") + pack(">BxL", 4, 100_000) + bytes(100_000))
         assert read_pdu(connection)[0] == A_ABORT
         assert read_pdu(connection) == b""
+
+
+def test_a_long_action_information_waits_on_disk_and_comes_whole(make_endpoint):
+    class Taking:
+        def answer(self, request, exchange):
+            self.in_memory = request.ActionInformation.getbuffer().nbytes
+            self.size_bytes = len(request.ActionInformation.getvalue())
+            exchange.respond(response(SUCCESS))
+
+    service = Taking()
+    endpoint = make_endpoint({N_ACTION: Served(service, frozenset({STORAGE_COMMITMENT_PUSH_MODEL}))})
+    ae = AE()
+    ae.add_requested_context(STORAGE_COMMITMENT_PUSH_MODEL)
+    association = ae.associate("127.0.0.1", endpoint.port, ae_title="MAIN")
+    information = Dataset()
+    information.EncapsulatedDocument = bytes(3_000_000)
+    status, _ = association.send_n_action(information, 1, STORAGE_COMMITMENT_PUSH_MODEL, "1.2.840.10008.1.20.1.1")
+    association.release()
+    assert status.Status == SUCCESS
+    assert service.in_memory == 0
+    assert service.size_bytes > 3_000_000

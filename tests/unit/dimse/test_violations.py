@@ -6,7 +6,7 @@ from struct import pack
 
 import pytest
 
-from imaging.dimse import wire
+from imaging.dimse import patience, wire
 from tests.unit.dimse.files import data_set_of, instance_bytes
 from tests.unit.dimse.pdus import (
     A_ABORT,
@@ -45,6 +45,14 @@ VIOLATIONS = {
     "a store without a data set": [
         p_data(COMMAND | LAST, COMMAND_SET.replace(pack("<HHLH", 0, 0x800, 2, 1), pack("<HHLH", 0, 0x800, 2, 0x101)))
     ],
+    "an echo with a data set": [
+        p_data(COMMAND | LAST, pack("<HHLHHHLHHHLH", 0, 0x100, 2, 0x30, 0, 0x110, 2, 1, 0, 0x800, 2, 1)),
+        p_data(DATA_SET, bytes(100)),
+    ],
+    "a search for more than a megabyte": [
+        p_data(COMMAND | LAST, pack("<HHLHHHLHHHLH", 0, 0x100, 2, 0x20, 0, 0x110, 2, 1, 0, 0x800, 2, 1)),
+        *[p_data(DATA_SET, bytes(2**18))] * 5,
+    ],
     "a request that nobody serves": [
         p_data(COMMAND | LAST, pack("<HHLHHHLHHHLH", 0, 0x100, 2, 0x150, 0, 0x110, 2, 1, 0, 0x800, 2, 0x101))
     ],
@@ -81,6 +89,19 @@ def test_the_association_is_aborted_and_nothing_is_kept(endpoint, pdus):
     assert endpoint.journal.failures == []
 
 
+def test_more_requests_in_one_pdu_than_may_wait_are_one_too_many(endpoint):
+    """Those of the next PDU are not read before there is room; these have been."""
+    endpoint.archive.open.clear()
+    value = b"".join(pdu[6:] for pdu in store_request(instance_bytes()))
+    with associate(endpoint.port) as connection:
+        connection.sendall(pack(">BxL", 4, 3 * len(value)) + 3 * value)
+        assert read_pdu(connection)[0] == A_ABORT
+        endpoint.archive.open.set()
+    (record,) = endpoint.journal.wait_for(1)
+    assert record.end == "aborted"
+    assert endpoint.journal.failures == []
+
+
 @pytest.mark.parametrize("first", [A_RELEASE_RQ_PDU, STORE, pack(">BxL", 1, 10) + bytes(10), b"GET / HTTP/1.1\r\n\r\n"])
 def test_what_comes_before_an_association_is_answered_with_an_abort_and_leaves_no_trace(endpoint, first):
     with connect(endpoint.port) as connection:
@@ -92,7 +113,8 @@ def test_what_comes_before_an_association_is_answered_with_an_abort_and_leaves_n
 
 @pytest.mark.parametrize("cut", [3, 8, -1])
 def test_a_peer_that_stalls_in_the_middle_of_a_pdu_is_dropped(endpoint, monkeypatch, cut):
-    monkeypatch.setattr(wire, "_STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "_SLOWEST_BYTES_PER_SECOND", 2**30)
     monkeypatch.setattr(wire, "_LOOK_UP_SECONDS", 0.1)
     with associate(endpoint.port) as connection:
         connection.sendall(STORE + FIRST_FRAGMENT[:cut])
@@ -102,13 +124,13 @@ def test_a_peer_that_stalls_in_the_middle_of_a_pdu_is_dropped(endpoint, monkeypa
 
 
 def test_a_connection_that_asks_for_nothing_is_closed_in_time(endpoint):
-    endpoint.server._server.ae.acse_timeout = 0.3
+    endpoint.server.acceptor.ae.acse_timeout = 0.3
     with connect(endpoint.port) as connection:
         assert read_pdu(connection) == b""
 
 
 def test_an_association_that_stays_idle_is_aborted(endpoint):
-    endpoint.server._server.ae.network_timeout = 0.5
+    endpoint.server.acceptor.ae.network_timeout = 0.5
     began = time.monotonic()
     with associate(endpoint.port) as connection:
         time.sleep(0.3)

@@ -71,6 +71,14 @@ class AcceptedAssociation(Association):
     upper_layer: UpperLayer
     incoming: IncomingMessages
     outgoing: Outgoing
+    _last_answered = 0.0
+
+    @property
+    def idle_seconds(self) -> float:
+        """See `Asker`."""
+        last_answered = self._last_answered  # before it is looked whether more has begun
+        is_idle = self.incoming.is_idle and not self.upper_layer.is_reading
+        return time.monotonic() - last_answered if is_idle else 0.0
 
     @property
     def cancelled(self) -> dict[int, C_CANCEL]:
@@ -107,19 +115,21 @@ class AcceptedAssociation(Association):
         """Return when nothing is sent or received any more; pynetdicom calls it by this name."""
         self._kill = True
         self.is_established = False
+        if self.requestor.primitive is None:  # nothing was asked in time, and nobody would answer it any more
+            self.upper_layer.kill_dul()
         self.upper_layer.join()
 
     def _run_reactor(self) -> None:
         """Wait for requests; pynetdicom looks for them a thousand times a second."""
-        heard = time.monotonic()
+        self._last_answered = time.monotonic()
         while not self._kill:
-            heard = max(heard, self.upper_layer.last_heard)
+            heard = max(self._last_answered, self.upper_layer.last_heard)
             context_id, request = self.incoming.wait(_left_of(self.network_timeout, heard))
             if request is not None and context_id is not None:
-                if self.outgoing.is_open:
+                if self.outgoing.may_answer:
                     self._serve_request(request, context_id)
+                self._last_answered = time.monotonic()
                 self.incoming.answered(request)
-                heard = time.monotonic()
             elif self.is_established and self.acse.is_release_requested():
                 self.acse.send_release(is_response=True)
                 self.is_released = True
@@ -127,7 +137,7 @@ class AcceptedAssociation(Association):
             elif self.acse.is_aborted() or self.upper_layer.has_ended:
                 self.is_aborted = True
                 self.kill()
-            elif _left_of(self.network_timeout, max(heard, self.upper_layer.last_heard)) == 0:
+            elif _left_of(self.network_timeout, max(self._last_answered, self.upper_layer.last_heard)) == 0:
                 self.abort()
 
     def _serve_request(self, request: DIMSEPrimitive, context_id: int) -> None:

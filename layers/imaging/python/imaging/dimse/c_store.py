@@ -65,7 +65,7 @@ class CStore:
             association.studies.add(stored.key.study)
             return response(SUCCESS)
         association.refused += 1
-        uids = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+        uids = _uid_or_nothing(request.AffectedSOPClassUID), _uid_or_nothing(request.AffectedSOPInstanceUID)
         self._journal.refused(association, Refusal(status, cause, *uids))
         return response(status, comment)
 
@@ -75,3 +75,11 @@ class CStore:
         return self._store_instance(
             association.space, received.body(), door=Door.C_STORE, calling_ae_title=association.calling_ae_title
         )
+
+
+def _uid_or_nothing(text: str | None) -> str:
+    """For the log, where nothing else that a peer sends may come."""
+    try:
+        return check_uid("UID", text)
+    except Rejected:
+        return ""

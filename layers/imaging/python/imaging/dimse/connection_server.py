@@ -8,17 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pynetdicom import AE, evt
-from pynetdicom.association import Association
-
-from imaging.dimse.accepted_association import Serving
-from imaging.dimse.connection import serve_connection
+from imaging.dimse.room import Room
 
 _BACKLOG = 128
 _LISTENS_NO_MORE = (errno.EINVAL, errno.EBADF)
 _SHORT_OF_FILES_SECONDS = 0.05
 _TURN_SECONDS = 0.002  # of four connections at once each of two processes shall take two
 _WAKING_SECONDS = 1.0  # outside Linux nothing wakes them: they go with the process
+
+Address = tuple[str, int]
 
 Secure = Callable[[socket.socket], socket.socket | None]
 """Shakes hands on a connection and returns the encrypted one, or None if that failed."""
@@ -42,22 +40,39 @@ class Listening:
         """Its TCP port."""
         return int(self.socket.getsockname()[1])
 
+    def listen(self) -> None:
+        """Let connections come in from now on."""
+        self.socket.listen(_BACKLOG)
+
     def stop(self) -> None:
         """Take no connection any more, in no process."""
         with suppress(OSError):  # another process was first
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes those who wait for a connection
 
 
-def listening_at(address: tuple[str, int], secure: Secure | None = None) -> Listening:
-    """Listen, at port 0 on any free one.
+def bound_to(address: tuple[str, int], secure: Secure | None = None) -> Listening:
+    """Take a port, 0: any free one; connections come in when it listens.
 
     Raises
     ------
     OSError
         If the port is in use, or not ours to bind.
     """
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    return Listening(socket.create_server(address, family=family, backlog=_BACKLOG), secure)
+    bound = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of before may linger, RFC 9293 3.4.2
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return Listening(bound, secure)
+
+
+def listening_at(address: tuple[str, int], secure: Secure | None = None) -> Listening:
+    """Listen; see `bound_to`."""
+    found = bound_to(address, secure)
+    found.listen()
+    return found
 
 
 class ConnectionServer:
@@ -68,33 +83,29 @@ class ConnectionServer:
 
     Parameters
     ----------
-    max_connections
-        Above so many at one time, connections are closed as they come.
-    on_end
-        Called once per connection, when its association has ended or never began.
+    serve
+        Called with each connection and its address, in a thread of its own;
+        may raise OSError: it was lost.
+    turn_away
+        Called with a connection that there is no room for, and its address,
+        before it is closed; the last parameter says whether it would be encrypted.
+    room
+        Makes one for each socket: who fills one up does not fill the others.
     """
 
     def __init__(
         self,
-        ae: AE,
         listening: Sequence[Listening],
-        handlers: list[tuple[evt.EventType, Callable[[evt.Event], object]]],
-        serving: Serving,
-        on_end: Callable[[Association], None],
-        *,
-        max_connections: int,
+        serve: Callable[[socket.socket, Address], None],
+        turn_away: Callable[[socket.socket, Address, bool], None],
+        room: Callable[[], Room],
     ) -> None:
-        self.ae = ae
-        self.ae_title = ae.ae_title
-        self.contexts = ae.supported_contexts
-        self.handlers = handlers
-        self.serving = serving
-        self.on_end = on_end
         self._listening = listening
+        self._serve = serve
+        self._turn_away = turn_away
         self._accepting = [
-            threading.Thread(target=self._accept, args=(one,), name="accept", daemon=True) for one in listening
+            threading.Thread(target=self._accept, args=(one, room()), name="accept", daemon=True) for one in listening
         ]
-        self._room = threading.BoundedSemaphore(max_connections)
         self.server_address = listening[0].socket.getsockname()
 
     def start(self) -> None:
@@ -112,13 +123,7 @@ class ConnectionServer:
         for one in self._listening:
             one.socket.close()
 
-    def shutdown_request(self, connection: socket.socket) -> None:
-        """Close a connection; pynetdicom calls it by this name."""
-        with suppress(OSError):  # it is closed already
-            connection.shutdown(socket.SHUT_RDWR)
-        connection.close()
-
-    def _accept(self, listening: Listening) -> None:
+    def _accept(self, listening: Listening, room: Room) -> None:
         while True:
             try:
                 connection, address = listening.socket.accept()
@@ -127,22 +132,24 @@ class ConnectionServer:
                     return
                 time.sleep(_SHORT_OF_FILES_SECONDS)  # accept(2) names more reasons, all of which pass
                 continue
-            if not self._room.acquire(blocking=False):
-                connection.close()
+            if not room.enter(address[0]):
+                with connection:
+                    self._turn_away(connection, address, listening.secure is not None)
                 continue
             try:
-                threading.Thread(target=self._serve, args=(connection, address, listening), daemon=True).start()
+                threading.Thread(target=self._speak, args=(connection, address, listening, room), daemon=True).start()
             except RuntimeError:  # there are as many threads as the system bears
-                connection.close()
-                self._room.release()
+                room.leave(address[0])
+                with connection:
+                    self._turn_away(connection, address, listening.secure is not None)
             time.sleep(_TURN_SECONDS)
 
-    def _serve(self, connection: socket.socket, address: tuple[str, int], listening: Listening) -> None:
+    def _speak(self, connection: socket.socket, address: Address, listening: Listening, room: Room) -> None:
         try:
             spoken = listening.secure(connection) if listening.secure else connection
             if spoken is not None:
                 with spoken, suppress(OSError):  # it was lost before an association began
-                    serve_connection(spoken, address, self)
+                    self._serve(spoken, address)
         finally:
             connection.close()
-            self._room.release()
+            room.leave(address[0])

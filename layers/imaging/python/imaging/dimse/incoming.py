@@ -8,23 +8,22 @@ from typing import Protocol, cast, runtime_checkable
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider, _QueueItem
-from pynetdicom.dimse_primitives import C_CANCEL, C_STORE, DIMSEPrimitive
+from pynetdicom.dimse_primitives import C_CANCEL, C_STORE, N_ACTION, N_EVENT_REPORT, DIMSEPrimitive
 from pynetdicom.pdu_primitives import P_DATA
 
-from imaging.dimse.command_set import Command, decode_command
+from imaging.dimse.command_set import Command, data_set_of, decode_command
+from imaging.dimse.pdus import ProtocolViolation
+from imaging.dimse.spool import Spool
 
 _UNANSWERED_REQUESTS = 2
 """The one that is being answered, and one more; PS3.7 D.3.3.3: nobody may send a second one without asking."""
 
 _UNTAKEN_RESPONSES = 4
 _MAX_COMMAND_BYTES = 64 * 1024
-_MAX_IDENTIFIER_BYTES = 16 * 1024 * 1024  # 65,535 references of a storage commitment, PS3.4 Annex J, and some
+_MAX_IDENTIFIER_BYTES = 1024 * 1024  # fifteen thousand UIDs
+_MAX_ACTION_INFORMATION_BYTES = 16 * 1024 * 1024  # 65,535 references of a storage commitment, PS3.4 Annex J, and some
 
 _COMMAND, _LAST = 0x01, 0x02  # of the message control header, PS3.8 Section E.2
-
-
-class ProtocolViolation(Exception):
-    """The peer sends what the protocol does not have; the association is aborted."""
 
 
 @runtime_checkable
@@ -54,6 +53,7 @@ class IncomingMessages(DIMSEServiceProvider):
         self._spooling = spooling
         self._read_on = read_on
         self._responses: queue.Queue[DIMSEPrimitive | None] = queue.Queue()
+        self._event_responses: queue.Queue[DIMSEPrimitive | None] = queue.Queue()
         self._unanswered: list[int | None] = []
         self._context_id: int | None = None
         self._encoded_command = b""
@@ -64,6 +64,11 @@ class IncomingMessages(DIMSEServiceProvider):
     def is_full(self) -> bool:
         """Whether nothing more is to be read until a request has been answered."""
         return len(self._unanswered) >= _UNANSWERED_REQUESTS
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits for its last response, and no message has come in part."""
+        return not self._unanswered and self._context_id is None
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the fragments of a PDU; pynetdicom calls it by this name."""
@@ -90,6 +95,7 @@ class IncomingMessages(DIMSEServiceProvider):
         """Let nobody wait for a message any longer: the association is coming to its end."""
         self.msg_queue.put((None, None))
         self._responses.put(None)
+        self._event_responses.put(None)
 
     def wait(self, seconds: float | None) -> _QueueItem:
         """Wait for a request, and return it with its presentation context's ID, or two None."""
@@ -102,6 +108,13 @@ class IncomingMessages(DIMSEServiceProvider):
         """Wait for the response to a request of ours; None if none comes in time."""
         try:
             return self._responses.get(timeout=self.dimse_timeout)
+        except queue.Empty:
+            return None
+
+    def next_event_response(self, seconds: float) -> DIMSEPrimitive | None:
+        """Wait for the response to a notification of ours, beside other responses; None if none comes in time."""
+        try:
+            return self._event_responses.get(timeout=seconds)
         except queue.Empty:
             return None
 
@@ -138,6 +151,8 @@ class IncomingMessages(DIMSEServiceProvider):
         except (ValueError, TypeError):
             raise ProtocolViolation from None
         if self._command.has_data_set:
+            if not self._command.data_set_keyword:
+                raise ProtocolViolation
             self._data_set = self._place_for(self._command.primitive)
         else:
             self._complete()
@@ -146,6 +161,8 @@ class IncomingMessages(DIMSEServiceProvider):
         if self._spooling and type(primitive) is C_STORE:
             context = self.assoc._accepted_cx[cast(int, self._context_id)]
             return self._spooling.spool(primitive, str(context.transfer_syntax[0]))
+        if type(primitive) is N_ACTION:
+            return Spool(b"", _MAX_ACTION_INFORMATION_BYTES)
         return BytesIO()
 
     def _receive_data_set(self, fragment: bytes, *, is_last: bool) -> None:
@@ -168,14 +185,18 @@ class IncomingMessages(DIMSEServiceProvider):
             if cancelled in self._unanswered:
                 self.cancel_req[cast(int, cancelled)] = primitive
         elif command.is_response:
-            if self._responses.qsize() >= _UNTAKEN_RESPONSES:
+            responses = self._event_responses if isinstance(primitive, N_EVENT_REPORT) else self._responses
+            if responses.qsize() >= _UNTAKEN_RESPONSES:
                 raise ProtocolViolation
-            self._responses.put(primitive)
+            responses.put(primitive)
         else:
+            if self.is_full:  # all of them in one PDU; what is in the next one is not read before there is room
+                _let_go(primitive)
+                raise ProtocolViolation
             self._unanswered.append(primitive.MessageID)
             self.msg_queue.put((context_id, primitive))  # type: ignore[arg-type]  # no C-CANCEL comes here
 
 
 def _let_go(request: DIMSEPrimitive) -> None:
-    if isinstance(request, C_STORE) and request.DataSet is not None:
-        request.DataSet.close()
+    if (data_set := data_set_of(request)) is not None:
+        data_set.close()

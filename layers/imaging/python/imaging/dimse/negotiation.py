@@ -5,7 +5,7 @@ import sys
 
 from pynetdicom import AE, _config
 
-from imaging.dimse.upper_layer import MAX_PDU_LENGTH_BYTES
+from imaging.dimse.pdus import MAX_PDU_LENGTH_BYTES
 
 IDLE_SECONDS = 300.0
 """Between two messages; shorter than the 350 seconds after which a load balancer forgets a connection."""

@@ -27,6 +27,8 @@ CALLED_AE_TITLE_NOT_RECOGNISED = Rejection(1, 1, 7, "called AE title not recogni
 APPLICATION_CONTEXT_NOT_SUPPORTED = Rejection(1, 1, 2, "application context not supported")
 STOPPING = Rejection(2, 3, 1, "stopping")
 TOO_MANY_ASSOCIATIONS = Rejection(2, 3, 2, "too many associations")
+TOO_MANY_CONNECTIONS = Rejection(2, 3, 2, "too many connections")
+"""That ask for nothing: there is no room to wait for what the next one asks."""
 
 
 def not_admitted(why: NotAdmitted) -> Rejection:
@@ -40,6 +42,7 @@ REJECTIONS = (
     *map(not_admitted, NotAdmitted),
     STOPPING,
     TOO_MANY_ASSOCIATIONS,
+    TOO_MANY_CONNECTIONS,
 )
 
 

@@ -11,7 +11,7 @@ KEPT_IN_MEMORY_BYTES = 1024 * 1024  # as of a part that comes over HTTP
 
 
 class Spool(BytesIO):
-    """What a C-STORE request brings, behind what its file begins with; pynetdicom's primitive takes no other kind.
+    """What a request brings, behind what its file begins with; pynetdicom's primitives take no other kind.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Spool(BytesIO):
         self.size_bytes += len(fragment)
         if self._refusal is None and self.size_bytes > self._max_bytes:
             self._refuse(
-                Rejected(RejectReason.TOO_LARGE, f"C-STORE takes data sets of up to {self._max_bytes} bytes here.")
+                Rejected(RejectReason.TOO_LARGE, f"The archive takes data sets of up to {self._max_bytes} bytes.")
             )
         if self._refusal is None:
             try:
@@ -65,7 +65,12 @@ class Spool(BytesIO):
         if self._file:
             self._file.seek(0)
             return self._file
-        return self.getvalue()
+        return super().getvalue()
+
+    def getvalue(self) -> bytes:
+        """The whole file in memory; raises as `body`."""
+        body = self.body()
+        return body if isinstance(body, bytes) else cast(BinaryIO, body).read()
 
     def close(self) -> None:
         """Let go of what was kept."""
@@ -79,7 +84,7 @@ class Spool(BytesIO):
                 super().write(fragment)
                 return
             self._file = cast(BinaryIO, TemporaryFile(buffering=0))  # noqa: SIM115  # nameless: gone when it is closed
-            self._write_through(self.getvalue())
+            self._write_through(super().getvalue())
             self.truncate(0)
         self._write_through(fragment)
 

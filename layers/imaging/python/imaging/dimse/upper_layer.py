@@ -15,35 +15,42 @@ from contextlib import suppress
 from struct import pack, unpack
 
 from pynetdicom.association import Association
-from pynetdicom.dul import _PDU_TYPES, DULServiceProvider
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import _PDUPrimitiveType
 from pynetdicom.transport import T_CONNECT, AssociationSocket
 
-from imaging.dimse.incoming import IncomingMessages, ProtocolViolation
-from imaging.dimse.wire import GivenUp, Wire, wire_over
+from imaging.dimse.incoming import IncomingMessages
+from imaging.dimse.patience import GivenUp, Patience
+from imaging.dimse.pdus import (
+    A_ASSOCIATE_RQ,
+    P_DATA_TF,
+    PDU_HEADER_BYTES,
+    PDV_HEADER_BYTES,
+    ProtocolViolation,
+    check_length,
+    check_proposed_contexts,
+)
+from imaging.dimse.wire import Wire, wire_over
 
-MAX_PDU_LENGTH_BYTES = 128 * 1024  # what we ask for, PS3.8 D.1; no limit at all is no faster
-_MAX_RECEIVED_PDU_BYTES = 4 * 1024 * 1024  # what we bear of those who send larger ones than we ask for
 _LINGER_SECONDS = 1.0  # for the peer to read our last word before the connection is closed
-
-_P_DATA_TF = 0x04
-_PDU_HEADER_BYTES = 6  # type, reserved, length: PS3.8 Section 9.3.1
-_PDV_HEADER_BYTES = 6  # length, presentation context ID, message control header: PS3.8 Section 9.3.5.1
+_LINGER_BYTES = 64 * 1024
 
 # PS3.8 Table 9-10
 _CONNECTION_CONFIRMED, _CONNECTION_CLOSED, _TIMER_EXPIRED, _INVALID_PDU = "Evt2", "Evt17", "Evt18", "Evt19"
-_AWAITS_REQUEST, _ESTABLISHED, _AWAITS_CLOSE = "Sta2", "Sta6", "Sta13"
+_AWAITS_REQUEST, _ESTABLISHED, _RELEASE_ASKED_FOR, _AWAITS_CLOSE = "Sta2", "Sta6", "Sta8", "Sta13"
 _TO_COME_OR_ESTABLISHED = {"Sta2", "Sta3", "Sta4", "Sta5", _ESTABLISHED}
-_MAY_STILL_ANSWER = {_ESTABLISHED, "Sta8"}
 
 
 class WireSocket(AssociationSocket):
     """What pynetdicom's state machine sends by and closes."""
 
-    def __init__(self, association: Association, connection: socket.socket, wire: Wire) -> None:
+    def __init__(
+        self, association: Association, connection: socket.socket, wire: Wire, given_up: Callable[[], bool]
+    ) -> None:
         super().__init__(association, client_socket=connection)
         self._wire = wire
+        self._given_up = given_up
         self.writing = threading.RLock()  # one PDU is never in the middle of another
 
     def connect(self, primitive: T_CONNECT) -> None:
@@ -54,9 +61,11 @@ class WireSocket(AssociationSocket):
     def send(self, bytestream: bytes) -> None:
         """Send all of it, or find out that the connection has ended."""
         with self.writing:
+            patience = Patience(self._given_up)
+            patience.extend_for(len(bytestream))
             try:
-                self._wire.write(bytestream)
-            except OSError:
+                self._wire.write(bytestream, patience)
+            except (OSError, GivenUp):
                 self.event_queue.put(_CONNECTION_CLOSED)
 
 
@@ -65,8 +74,8 @@ class UpperLayer(DULServiceProvider):
 
     Attributes
     ----------
-    last_heard
-        When the peer last sent something whole, by `time.monotonic`.
+    is_reading
+        Whether the peer is in the middle of a PDU.
     has_ended
         Nothing is received or sent any more.
 
@@ -81,7 +90,8 @@ class UpperLayer(DULServiceProvider):
     ) -> None:
         super().__init__(association)
         self.daemon = True  # a connection must not keep the process alive
-        self.last_heard = time.monotonic()
+        self._last_heard = time.monotonic()
+        self.is_reading = False
         self.has_ended = False
         self._connection = connection
         self._descriptor = connection.fileno()  # also when somebody has closed it
@@ -96,7 +106,22 @@ class UpperLayer(DULServiceProvider):
 
     def indicate_connection(self) -> None:
         """Take the connection as that of an association to come, PS3.8 Table 9-10, Evt5."""
-        self.socket = self._shared = WireSocket(self.assoc, self._connection, self._wire)
+        self.socket = self._shared = WireSocket(self.assoc, self._connection, self._wire, self._is_given_up)
+
+    @property
+    def last_heard(self) -> float:
+        """When the peer last sent something, by `time.monotonic`: now, while it sends a PDU."""
+        return time.monotonic() if self.is_reading else self._last_heard
+
+    @property
+    def is_established(self) -> bool:
+        """Whether requests may be sent, PS3.8 Table 9-10, Sta6."""
+        return bool(self.state_machine.current_state == _ESTABLISHED)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether responses may be sent: also to a peer that has asked for release already, Sta8."""
+        return self.state_machine.current_state in {_ESTABLISHED, _RELEASE_ASKED_FOR}
 
     @property
     def messages(self) -> IncomingMessages:
@@ -123,7 +148,7 @@ class UpperLayer(DULServiceProvider):
     def send_at_once(self, pdus: bytes) -> None:
         """Send P-DATA-TF PDUs, one or several, if anything can be sent; it takes as long as the peer takes."""
         with self._shared.writing:
-            if self.state_machine.current_state in _MAY_STILL_ANSWER:
+            if self.may_answer:
                 self._shared.send(pdus)
         if not self.event_queue.empty():
             self.wake()
@@ -136,8 +161,8 @@ class UpperLayer(DULServiceProvider):
                 self._take_turn()
         except Exception as failure:  # the outermost guard of this thread: it ends one association
             self._on_fault(failure)
-            with suppress(OSError):
-                self._wire.write(_abort())
+            with suppress(OSError, GivenUp):
+                self._wire.write(_abort(), Patience(lambda: False, seconds=0))
             self.assoc.is_aborted, self.assoc.is_established = True, False
         finally:
             self.has_ended = True
@@ -178,49 +203,58 @@ class UpperLayer(DULServiceProvider):
 
     def _read_pdu(self) -> None:
         """Read what the peer says, or what has become of it, for the state machine or past it."""
+        awaits_request = self.state_machine.current_state == _AWAITS_REQUEST
+        patience = Patience(self._is_interrupted, self.artim_timer.remaining if awaits_request else None)
+        self.is_reading = True
         try:
-            kind, length = unpack(">BxL", self._read(_PDU_HEADER_BYTES))
-            if length > _MAX_RECEIVED_PDU_BYTES or bytes([kind]) not in _PDU_TYPES:
-                raise ProtocolViolation
-            if kind == _P_DATA_TF and self.state_machine.current_state == _ESTABLISHED:
-                self._read_p_data(length)
+            kind, length = unpack(">BxL", self._wire.read(PDU_HEADER_BYTES, patience))
+            check_length(kind, length)
+            if not awaits_request:
+                patience.extend_for(length)
+            if kind == P_DATA_TF and self.is_established:
+                self._read_p_data(length, patience)
             else:
-                self._read_other(kind, length)
-            self.last_heard = time.monotonic()
+                self._read_other(kind, length, patience)
         except GivenUp:
             pass  # what it was given up for is what there is to do
         except ProtocolViolation:
             self.event_queue.put(_INVALID_PDU)
         except OSError:
             self.event_queue.put(_CONNECTION_CLOSED)
+        finally:
+            self._last_heard = time.monotonic()
+            self.is_reading = False
 
-    def _read_p_data(self, length: int) -> None:
+    def _read_p_data(self, length: int, patience: Patience) -> None:
         """Hand on each fragment as it stands in the PDU, PS3.8 Section 9.3.5."""
         while length:
-            if length < _PDV_HEADER_BYTES:
+            if length < PDV_HEADER_BYTES:
                 raise ProtocolViolation
-            item_length, context_id, control_header = unpack(">LBB", self._read(_PDV_HEADER_BYTES))
+            item_length, context_id, control_header = unpack(">LBB", self._wire.read(PDV_HEADER_BYTES, patience))
             fragment_bytes = item_length - 2
-            length -= _PDV_HEADER_BYTES + fragment_bytes
+            length -= PDV_HEADER_BYTES + fragment_bytes
             if fragment_bytes < 0 or length < 0:
                 raise ProtocolViolation
-            self.messages.receive(context_id, control_header, self._read(fragment_bytes) if fragment_bytes else b"")
+            fragment = self._wire.read(fragment_bytes, patience) if fragment_bytes else b""
+            self.messages.receive(context_id, control_header, fragment)
 
-    def _read_other(self, kind: int, length: int) -> None:
-        encoded = bytearray(pack(">BxL", kind, length) + self._read(length))
+    def _read_other(self, kind: int, length: int, patience: Patience) -> None:
+        encoded = pack(">BxL", kind, length) + self._wire.read(length, patience)
+        if kind == A_ASSOCIATE_RQ:
+            check_proposed_contexts(encoded)
         try:
-            pdu, event = self._decode_pdu(encoded)
+            pdu, event = self._decode_pdu(bytearray(encoded))
             pdu.to_primitive()  # the state machine will, and shall not fail
         except Exception:  # pynetdicom says in many ways that it cannot read what a stranger sends
             raise ProtocolViolation from None
         self._recv_pdu.put(pdu)
         self.event_queue.put(event)
 
-    def _read(self, size: int) -> bytes:
-        return self._wire.read(size, self._has_something_to_say)
+    def _is_given_up(self) -> bool:
+        return bool(self._kill_thread or self.assoc.is_aborted)
 
-    def _has_something_to_say(self) -> bool:
-        return self._kill_thread or not self.to_provider_queue.empty() or not self.event_queue.empty()
+    def _is_interrupted(self) -> bool:
+        return self._is_given_up() or not self.event_queue.empty()  # who writes has found the connection closed
 
     def _linger(self) -> None:
         """Let the peer read our last word: a connection that is closed before it has read all is reset."""
@@ -230,7 +264,7 @@ class UpperLayer(DULServiceProvider):
             silent = select.poll()
             silent.register(self._connection, select.POLLIN)
             while (left := until - time.monotonic()) > 0 and silent.poll(left * 1000):
-                if not self._connection.recv(_MAX_RECEIVED_PDU_BYTES):
+                if not self._connection.recv(_LINGER_BYTES):
                     break
         self._shared.close()
         if self.event_queue.empty():
