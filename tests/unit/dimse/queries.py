@@ -86,6 +86,18 @@ def identifier(level: str, **keys: object) -> Dataset:
     return ds
 
 
+def send(association: Association, asked: Dataset | bytes) -> tuple[str, int]:
+    """Send one request; the transfer syntax and the ID of its context."""
+    [context] = association.accepted_contexts
+    transfer_syntax_uid = context.transfer_syntax[0]
+    request = C_FIND()
+    request.MessageID, request.AffectedSOPClassUID, request.Priority = 1, context.abstract_syntax, 2
+    request.Identifier = BytesIO(asked if isinstance(asked, bytes) else _encoded(asked, transfer_syntax_uid))
+    assert context.context_id is not None
+    association.dimse.send_msg(request, context.context_id)
+    return transfer_syntax_uid, context.context_id
+
+
 def ask(
     association: Association,
     asked: Dataset | bytes,
@@ -100,15 +112,10 @@ def ask(
     cancel_after, leave_after
         How many responses come first.
     """
-    [context] = association.accepted_contexts
-    transfer_syntax_uid = context.transfer_syntax[0]
-    request = C_FIND()
-    request.MessageID, request.AffectedSOPClassUID, request.Priority = 1, context.abstract_syntax, 2
-    request.Identifier = BytesIO(asked if isinstance(asked, bytes) else _encoded(asked, transfer_syntax_uid))
-    association.dimse.send_msg(request, context.context_id)
+    transfer_syntax_uid, context_id = send(association, asked)
     found = Found()
     if cancel_after == 0:
-        association.send_c_cancel(1, context.context_id)
+        association.send_c_cancel(1, context_id)
     while True:
         _, answer = association.dimse.get_msg(block=True)
         assert answer is not None, "no response"
@@ -120,7 +127,7 @@ def ask(
             return found
         found.identifiers.append(_decoded(answer.Identifier, transfer_syntax_uid))
         if len(found.identifiers) == cancel_after:
-            association.send_c_cancel(1, context.context_id)
+            association.send_c_cancel(1, context_id)
         if len(found.identifiers) == leave_after:
             association.abort()
             return found

@@ -3,8 +3,9 @@
 import json
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ from imaging.dimse.accepted_association import Served
 from imaging.dimse.c_find import FIND_SOP_CLASSES, MAX_ROWS_A_PAGE, CFind
 from imaging.dimse.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
 from imaging.errors import Unavailable
+from imaging.model.identifiers import StudyKey
+from imaging.model.study import Study
 from imaging.ports.catalogue import QueryTags
 from imaging.reading.query import Query
 from imaging.reading.search_catalogue import Page, SearchCatalogue
@@ -27,7 +30,7 @@ from tests.archive import Archive, NoQueryTags
 from tests.listed_studies import fill
 from tests.manifest_table import counted_rows, create_manifest_table
 from tests.unit.dimse.endpoint import Endpoint
-from tests.unit.dimse.queries import Found, ask, find, find_association, identifier
+from tests.unit.dimse.queries import Found, ask, find, find_association, identifier, send
 
 STUDIES_OF_RESEARCH = 1_100
 MATCHED, MATCHED_IN_PART, CANCELLED, OUT_OF_RESOURCES, WRONG, UNREADABLE = (
@@ -361,8 +364,8 @@ def test_patients_are_told_apart_by_identifier_and_issuer(world):
         ("P2", "", 2, 2),
         ("P1", "HOSPITAL", 2, 3),
         ("P1", "CLINIC", 1, 1),
-        ("", "", 1, 1),
-    ]
+        ("", "", None, None),
+    ], "nobody can tell which studies are those of a patient without an identifier"
     assert [str(name) for name in found.values("PatientName")][:2] == ["Smith-Jones^Anne", "Müller^Jörg=山田^太郎"]
 
 
@@ -439,6 +442,29 @@ def test_extended_query_tags_are_matched_when_they_are_ready(world):
 
 
 @pytest.mark.parametrize(
+    ("keys", "studies"),
+    [
+        ({"PatientName": "^^^^", "StudyDate": "-", "StudyTime": "-", "AccessionNumber": "A1"}, ["1.1"]),
+        ({"StudyDate": "2026.01.01", "StudyTime": "09:00:00-10:00:00"}, ["1.1"]),
+        ({"StudyDate": "2026.02.01-2026.02.28"}, ["1.2"]),
+        ({"ModalitiesInStudy": "sr"}, ["1.1"]),
+        ({"ModalitiesInStudy": ["SR", "US", ""]}, ["1.1", "1.4"]),
+        ({"Modality": ["us", "", "SR"]}, ["1.1", "1.4"]),
+        ({"StudyInstanceUID": ["1.3", ""]}, ["1.3"]),
+    ],
+)
+def test_values_are_taken_as_workstations_mean_them(world, keys, studies):
+    asked = identifier("study", **{"StudyInstanceUID": "", **keys})
+    found = world.find(asked)
+    assert found.status == 0, found.comment
+    assert found.values("StudyInstanceUID") == studies
+    assert {match.QueryRetrieveLevel for match in found.identifiers} == {"STUDY"}
+    step = item(ScheduledProcedureStepID="SPS 2\\", ScheduledProcedureStepDescription="")
+    within = world.find(identifier("SERIES", SeriesInstanceUID="", RequestAttributesSequence=[step]))
+    assert within.values("SeriesInstanceUID") == ["1.2.1"]
+
+
+@pytest.mark.parametrize(
     ("asked", "model", "status", "tag", "says"),
     [
         (item(PatientID="P1"), STUDY_ROOT_FIND, WRONG, 0x00080052, "STUDY, SERIES, IMAGE"),
@@ -489,14 +515,44 @@ def test_a_search_is_cancelled_among_its_responses(world):
         assert ask(association, identifier("STUDY", PatientID="P1")).status == 0, "the next request is not cancelled"
 
 
-def test_a_search_that_finds_nothing_is_cancelled_within_a_second(world):
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_search_is_given_up_within_a_second_however_long_the_table_takes(world, leaves):
+    """With pages as long as those that are served."""
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow(DynamoDbCatalogue):
+        def read_studies(self, studies: Sequence[StudyKey]) -> list[Study]:
+            asked.set()
+            answers.wait(20)
+            return super().read_studies(studies)
+
+    slow = Slow(world.archive.table)
+    endpoint = serving(SearchCatalogue(slow, slow, max_rows_read=MAX_ROWS_A_PAGE))
+    try:
+        with find_association(endpoint.port, called="RESEARCH") as association:
+            sent = identifier("STUDY", StudyDescription="none", StudyInstanceUID="")
+            began = time.monotonic()
+            if leaves:
+                send(association, sent)
+                assert asked.wait(5)
+                association.abort()
+                assert endpoint.journal.wait_for(1)[0].operations
+            else:
+                assert ask(association, sent, cancel_after=0).statuses == [CANCELLED]
+        assert time.monotonic() - began < 1
+        assert not answers.is_set()
+        assert endpoint.journal.failures == []
+    finally:
+        answers.set()
+        endpoint.stop()
+
+
+def test_a_search_that_finds_nothing_is_cancelled_between_two_rows(world):
     endpoint = serving(SearchCatalogue(world.archive.catalogue, world.archive.catalogue, max_rows_read=2))
     try:
         with find_association(endpoint.port, called="RESEARCH") as association:
-            began = time.monotonic()
             found = ask(association, identifier("STUDY", StudyDescription="none", StudyInstanceUID=""), cancel_after=0)
         assert found.statuses == [CANCELLED]
-        assert time.monotonic() - began < 1
     finally:
         endpoint.stop()
 

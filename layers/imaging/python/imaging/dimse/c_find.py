@@ -1,6 +1,7 @@
 """C-FIND, PS3.7 Section 9.1.2 and PS3.4 Annex C: the searches of DICOMweb, asked and answered by Identifiers."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, cast
@@ -14,9 +15,17 @@ from imaging.dimse.find_request import FindRequest, find_request
 from imaging.dimse.identifier import QUERY_RETRIEVE_LEVEL, Identifier, WrongKey, read_identifier
 from imaging.dimse.response_identifier import ResponseIdentifiers
 from imaging.dimse.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
-from imaging.dimse.status import SUCCESS, response
+from imaging.dimse.status import (
+    CANCELLED,
+    IDENTIFIER_DOES_NOT_MATCH,
+    OUT_OF_RESOURCES,
+    PENDING,
+    PENDING_WITH_WARNING,
+    SUCCESS,
+    UNABLE_TO_PROCESS,
+    response,
+)
 from imaging.errors import Rejected, Unavailable
-from imaging.model.instance import DicomJson
 from imaging.ports.catalogue import QueryTagStates
 from imaging.reading.match_attributes import INSTANCE_AVAILABILITY, element, identity_of, levels_of
 from imaging.reading.query import Query
@@ -28,15 +37,10 @@ from imaging.reading.search_patients import CountPatients, SearchPatients
 FIND_SOP_CLASSES = frozenset({PATIENT_ROOT_FIND, STUDY_ROOT_FIND})
 
 MAX_ROWS_A_PAGE = 1_000
-"""How many rows are read before anyone looks for a C-CANCEL: some 0.2 seconds."""
+"""How many rows are read at most for nothing after a C-CANCEL."""
 
-# PS3.4 Table C.4-1
-_OUT_OF_RESOURCES = 0xA700
-_IDENTIFIER_DOES_NOT_MATCH = 0xA900
-_UNABLE_TO_PROCESS = 0xC000
-_CANCELLED = 0xFE00
-_PENDING = 0xFF00
-_PENDING_WITH_WARNING = 0xFF01  # optional keys are not supported for existence or matching
+_SECONDS_BETWEEN_LOOKS = 0.25  # for a C-CANCEL, while nothing is found
+_RESPONSES_AT_ONCE = 50  # written together; among them nobody looks for one
 
 _STUDIES_A_PAGE = 99  # and one more to see whether there is another: what one BatchGetItem reads
 _ROWS_A_PAGE = 499  # of series and instances
@@ -74,15 +78,15 @@ class CFind:
                 cast(BytesIO, request.Identifier).getvalue(), exchange.context.transfer_syntax_uid
             )
         except Rejected:
-            return response(_UNABLE_TO_PROCESS, "The Identifier cannot be read.")
+            return response(UNABLE_TO_PROCESS, "The Identifier cannot be read.")
         try:
             return self._answered(identifier, exchange)
         except WrongKey as wrong:
-            outcome = response(_IDENTIFIER_DOES_NOT_MATCH, str(wrong))
+            outcome = response(IDENTIFIER_DOES_NOT_MATCH, str(wrong))
             outcome.OffendingElement = [wrong.tag]
             return outcome
         except _NotSearched as end:
-            return response(_OUT_OF_RESOURCES, str(end))
+            return response(OUT_OF_RESOURCES, str(end))
 
     def _answered(self, identifier: Identifier, exchange: Exchange) -> Dataset:
         context, record = exchange.context, exchange.record
@@ -102,31 +106,22 @@ class CFind:
             character_sets=identifier.character_sets,
             transfer_syntax_uid=context.transfer_syntax_uid,
         )
-        pending = response(_PENDING_WITH_WARNING if asked.is_served_in_part else _PENDING)
-        for attributes in self._found(asked, record.space, exchange):
+        pending = response(PENDING_WITH_WARNING if asked.is_served_in_part else PENDING)
+        for found in _looking_up(self._found(asked, record.space, identifiers)):
             if exchange.is_cancelled:
-                return response(_CANCELLED)
-            if attributes is not None:
-                exchange.respond(pending, identifiers.encode(attributes))
-        return response(SUCCESS)
-
-    def _found(self, asked: FindRequest, space: str, exchange: Exchange) -> Iterator[DicomJson | None]:
-        """The attributes of each match, and now and then None while nothing is found."""
-        pages, count_patients = self._pages(asked, space), CountPatients(self._search_all)
-        while True:
-            with _searching():
-                page = next(pages, None)
-            if page is None:
-                return
-            yield None
-            for match in page:
-                attributes = _attributes(match, asked)
-                if asked.counts_patients:
-                    with _searching():
-                        attributes |= count_patients(match.study).attributes
-                yield attributes
+                return response(CANCELLED)
             if not exchange.is_open:
                 raise Unavailable("The association ended while its request was answered.")
+            exchange.respond_each(pending, found)
+        return response(SUCCESS)
+
+    def _found(self, asked: FindRequest, space: str, identifiers: ResponseIdentifiers) -> Iterator[Sequence[bytes]]:
+        """The Identifiers of some matches at a time, and none where a page has none."""
+        count_patients = CountPatients(self._search_all)
+        for page in self._pages(asked, space):
+            for first in range(0, max(len(page), 1), _RESPONSES_AT_ONCE):
+                some = page[first : first + _RESPONSES_AT_ONCE]
+                yield [identifiers.encode(_attributes(match, asked, count_patients)) for match in some]
 
     def _pages(self, asked: FindRequest, space: str) -> Iterator[Sequence[Match]]:
         limit = _STUDIES_A_PAGE if asked.level is Level.STUDY else _ROWS_A_PAGE
@@ -134,6 +129,23 @@ class CFind:
         if asked.is_for_patients:
             return ([Match(study) for study in studies] for studies in self._search_patients(query))
         return (page.matches for page in self._search_all(query))
+
+
+def _looking_up(found: Iterator[Sequence[bytes]]) -> Iterator[Sequence[bytes]]:
+    """The same, and nothing now and then, however long the table takes to answer."""
+    searching = ThreadPoolExecutor(1, "search")
+    try:
+        while True:
+            coming = searching.submit(next, found, None)
+            while not wait([coming], _SECONDS_BETWEEN_LOOKS).done:
+                yield ()
+            with _searching():
+                some = coming.result()
+            if some is None:
+                return
+            yield some
+    finally:
+        searching.shutdown(wait=False)
 
 
 @contextmanager
@@ -147,8 +159,9 @@ def _searching() -> Iterator[None]:
         raise _NotSearched(str(rejected)) from rejected
 
 
-def _attributes(match: Match, asked: FindRequest) -> dict[str, Any]:
+def _attributes(match: Match, asked: FindRequest, count_patients: CountPatients) -> dict[str, Any]:
     attributes: dict[str, Any] = {}
     for of_level in levels_of(match, asked.tag_levels):
         attributes |= {**of_level.stored, **of_level.computed}
-    return attributes | identity_of(match)
+    counts = count_patients(match.study) if asked.counts_patients else None
+    return attributes | identity_of(match) | (counts.attributes if counts else {})

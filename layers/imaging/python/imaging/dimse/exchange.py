@@ -1,5 +1,6 @@
 """One request of a peer, while it is being answered."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -33,6 +34,10 @@ class Asker(Protocol):
     @property
     def outgoing(self) -> Outgoing:
         """What we send to it, responses and requests of ours."""
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing has been asked or answered; 0 while something is, and while a message comes in."""
 
     @property
     def cancelled(self) -> dict[int, C_CANCEL]:
@@ -70,6 +75,11 @@ class Exchange:
     def outgoing(self) -> Outgoing:
         """To ask something of the peer over the same association, as C-GET and storage commitment do."""
         return self._asker.outgoing
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long the peer has asked nothing more; 0 while a request is answered or a message comes in."""
+        return self._asker.idle_seconds
 
     @property
     def storable(self) -> dict[Kind, int]:
@@ -110,13 +120,22 @@ class Exchange:
         Unavailable
             The association ended, or the peer takes nothing.
         """
+        self.outgoing.send(self._response(outcome, identifier, parameters), self.context.context_id)
+
+    def respond_each(self, outcome: Dataset, identifiers: Sequence[bytes]) -> None:
+        """Send the same response with each of these Identifiers, all at once; see `respond`."""
+        if identifiers:
+            response = self._response(outcome, identifiers[0], {})
+            self.outgoing.send_each(response, self.context.context_id, identifiers)
+
+    def _response(self, outcome: Dataset, identifier: bytes, parameters: Mapping[str, int]) -> DIMSEPrimitive:
         response = answer_to(self._request, identifier)
         for element in outcome:
             setattr(response, element.keyword, element.value)
         for name, value in parameters.items():
             setattr(response, name, value)
         self.status = int(outcome.Status)
-        self.outgoing.send(response, self.context.context_id)
+        return response
 
 
 class DimseService(Protocol[Request_contra]):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydicom.valuerep import VR
 
+from imaging.dimse.find_values import as_meant
 from imaging.dimse.identifier import QUERY_RETRIEVE_LEVEL, Identifier, Key, WrongKey
 from imaging.ports.catalogue import QueryTags
 from imaging.reading.criteria import Asked
@@ -111,13 +112,14 @@ class FindKeys:
         if reserves_block(key.tag):
             return ResolvedKey(Returned(key.tag, VR.LO.value, key.tag))
         if self._is_for_studies and key.tag == MODALITY.tag:  # as many ask it; returned is what was matched
-            asked = (Asked((MODALITIES_IN_STUDY,), key.value),) if key.value else ()
-            return ResolvedKey(Returned(key.tag, key.vr, MODALITIES_IN_STUDY.tag), asked, is_served=False)
+            returned = Returned(key.tag, key.vr, MODALITIES_IN_STUDY.tag)
+            return ResolvedKey(returned, _asked((MODALITIES_IN_STUDY,), key), is_served=False)
         known = self._matched(key)
         if known:
             return _along((known,), key, source=known.tag)
         is_made = key.tag in self._made
-        return ResolvedKey(Returned(key.tag, key.vr, key.tag if is_made else ""), is_served=is_made and not key.value)
+        is_served = is_made and not as_meant(key.value, key.vr)
+        return ResolvedKey(Returned(key.tag, key.vr, key.tag if is_made else ""), is_served=is_served)
 
     def _matched(self, key: Key) -> MatchKey | None:
         """A private attribute is known by its creator, or in the block in which it is indexed."""
@@ -133,7 +135,7 @@ def _along(path: tuple[MatchKey, ...], key: Key, *, source: str) -> ResolvedKey:
     """A key at the end of the path, and what it asks of its items."""
     vr = path[-1].vr if key.vr == VR.UN else key.vr
     if key.vr != VR.SQ:
-        return ResolvedKey(Returned(key.tag, vr, source), (Asked(path, key.value),) if key.value else ())
+        return ResolvedKey(Returned(key.tag, vr, source), _asked(path, key))
     if len(key.items) > 1:
         raise WrongKey(key.tag, f"{path[-1].keyword} is asked with one item, not with several.")
     within = [_within(path, inner) for item in key.items for inner in item if inner.tag != SPECIFIC_CHARACTER_SET]
@@ -147,5 +149,11 @@ def _along(path: tuple[MatchKey, ...], key: Key, *, source: str) -> ResolvedKey:
 def _within(path: tuple[MatchKey, ...], key: Key) -> ResolvedKey:
     known = key_within(key.tag, path[-1].level)
     if known is None:
-        return ResolvedKey(Returned(key.tag, key.vr, key.tag), is_served=not key.value and not key.items)
+        is_served = not as_meant(key.value, key.vr) and not key.items
+        return ResolvedKey(Returned(key.tag, key.vr, key.tag), is_served=is_served)
     return _along((*path, known), key, source=key.tag)
+
+
+def _asked(path: tuple[MatchKey, ...], key: Key) -> tuple[Asked, ...]:
+    value = as_meant(key.value, path[-1].vr)
+    return (Asked(path, value),) if value else ()

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydicom.valuerep import VR
+
 from imaging.dimse.extended_negotiation import QueryOptions
 from imaging.dimse.find_keys import FindKeys, ResolvedKey, Returned, reserves_block
+from imaging.dimse.find_values import as_meant
 from imaging.dimse.identifier import QUERY_RETRIEVE_LEVEL, Identifier, WrongKey
 from imaging.dimse.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
 from imaging.errors import Rejected
@@ -95,7 +98,7 @@ def find_request(
 
 
 def _level_name(identifier: Identifier, sop_class_uid: str) -> str:
-    level_name = identifier.value(QUERY_RETRIEVE_LEVEL).strip()
+    level_name = as_meant(identifier.value(QUERY_RETRIEVE_LEVEL), VR.CS)
     if level_name not in _LEVELS_OF_MODEL[sop_class_uid]:
         raise WrongKey(
             QUERY_RETRIEVE_LEVEL, f"QueryRetrieveLevel is one of {', '.join(_LEVELS_OF_MODEL[sop_class_uid])} here."

@@ -1,6 +1,5 @@
 """The Identifier of a C-FIND, C-MOVE or C-GET request; PS3.4 Sections C.4.1.1.3.1, C.4.2.1.4.1 and C.4.3.1.3.1."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import iter_unpack
@@ -18,6 +17,7 @@ from imaging.dicom.header import open_data_set
 from imaging.dicom.json_model import belongs, character_sets, value_vr
 from imaging.dicom.json_value import CONVERSION_ERRORS
 from imaging.dicom.quiet import without_warnings
+from imaging.dimse.inflated import inflated
 from imaging.errors import Rejected, RejectReason
 from imaging.reading.query_keys import creator_tag, is_private
 
@@ -98,7 +98,7 @@ def read_identifier(encoded: bytes, transfer_syntax_uid: str) -> Identifier:
         `NOT_DICOM` or `TRUNCATED` if it cannot be read, `TOO_LARGE`.
     """
     if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
-        encoded, transfer_syntax_uid = _inflated(encoded), ExplicitVRLittleEndian
+        encoded, transfer_syntax_uid = inflated(encoded, _MAX_BYTES), ExplicitVRLittleEndian
     if len(encoded) > _MAX_BYTES:
         raise Rejected(RejectReason.TOO_LARGE, f"An Identifier has at most {_MAX_BYTES} bytes.")
     source = BytesSource(encoded)
@@ -152,11 +152,3 @@ def _value(element: RawDataElement, vr: str, encodings: list[str]) -> str:
         found = convert_value(vr, element._replace(VR=vr)) if value else ()
         return "\\".join(map(str, found if hasattr(found, "__iter__") else (found,)))
     return "\\".join(text.strip(" \0") for text in value.decode("latin-1").split("\\"))
-
-
-def _inflated(encoded: bytes) -> bytes:
-    """As much as an Identifier may have and a byte; PS3.5 Section A.5."""
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, _MAX_BYTES + 1)
-    except zlib.error as error:
-        raise Rejected(RejectReason.NOT_DICOM, "The deflated Identifier cannot be inflated.") from error

@@ -1,4 +1,4 @@
-"""The DIMSE statuses of a C-STORE response; PS3.4 Table B.2-1 and PS3.7 Annex C."""
+"""The statuses of DIMSE responses; PS3.4 Table B.2-1 and Annex C, PS3.7 Annex C."""
 
 import textwrap
 from collections.abc import Mapping
@@ -17,6 +17,16 @@ NO_SUCH_SOP_CLASS_OF_ACTION = 0x0118
 NO_SUCH_ACTION = 0x0123
 RESOURCE_LIMITATION = 0x0213
 OUT_OF_RESOURCES = 0xA700  # of the A7xx family, the one that is worth another try
+# Of C-FIND, C-MOVE and C-GET, PS3.4 Tables C.4-1 to C.4-3
+PENDING = 0xFF00
+PENDING_WITH_WARNING = 0xFF01  # optional keys are not supported for existence or matching
+CANCELLED = 0xFE00
+SOME_FAILED = 0xB000  # sub-operations complete, one or more failures or warnings
+TOO_MANY_MATCHES = 0xA701  # refused: out of resources, unable to calculate number of matches
+NONE_SENT = 0xA702  # refused: out of resources, unable to perform sub-operations
+MOVE_DESTINATION_UNKNOWN = 0xA801
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
+UNABLE_TO_PROCESS = 0xC000
 
 MAX_ERROR_COMMENT_CHARACTERS = 64  # Error Comment (0000,0902) is an LO, PS3.7 Annex E
 

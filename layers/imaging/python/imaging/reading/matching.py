@@ -48,12 +48,12 @@ _EXPECTED_ANYTHING = "no value: it can be returned and not matched"
 _EXPECTED = {
     "AS": "an age as three digits and D, W, M or Y",
     "AT": "a tag in eight hexadecimal digits",
-    "CS": "one code in capital letters, several separated by commas, or one with * and ?",
+    "CS": "one code in capital letters, several with commas or backslashes between, or one with * and ?",
     "DA": "a date as YYYYMMDD, or a range as YYYYMMDD-YYYYMMDD, YYYYMMDD- or -YYYYMMDD",
     "DT": "a date time as YYYYMMDDHHMMSS.FFFFFF or its beginning, perhaps with +HHMM, or a range of two with a hyphen",
     "SQ": "no value itself; name an attribute of its items behind a dot",
     "TM": "a time as HHMMSS.FFFFFF or its beginning, or a range of two with a hyphen",
-    "UI": "one UID, or several separated by commas",
+    "UI": "one UID, or several with commas or backslashes between",
 }
 
 

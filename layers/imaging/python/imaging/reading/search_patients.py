@@ -118,11 +118,14 @@ class CountPatients:
         self._search_all = search_all
         self._counted: dict[tuple[str, ...], PatientCounts] = {}
 
-    def __call__(self, study: Study) -> PatientCounts:
-        """What there is of the patient of a study; the study alone where it has no Patient ID."""
+    def __call__(self, study: Study) -> PatientCounts | None:
+        """What there is of the patient of a study.
+
+        None without a Patient ID: who has the same name need not be the same patient.
+        """
         patient = identity_of_patient(study)
         if not patient[0]:
-            return PatientCounts(1, study.series, study.instances)
+            return None
         if patient not in self._counted:
             if len(self._counted) >= _MOST_REMEMBERED:
                 self._counted.clear()
