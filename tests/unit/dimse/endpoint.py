@@ -53,6 +53,7 @@ class JournalInMemory:
         self.hints_lost: list[AssociationRecord] = []
         self.associations: list[AssociationRecord] = []
         self.handshakes_failed: list[tuple[str, str]] = []
+        self.certificates_missing: list[str] = []
         self.certificates_kept: list[str] = []
         self._told = threading.Condition()
 
@@ -77,6 +78,9 @@ class JournalInMemory:
         with self._told:
             self.handshakes_failed.append((address, why))
             self._told.notify_all()
+
+    def certificate_missing(self, failure):
+        self.certificates_missing.append(str(failure))
 
     def certificate_kept(self, failure):
         self.certificates_kept.append(str(failure))

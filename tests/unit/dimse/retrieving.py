@@ -117,7 +117,7 @@ def c_get(
     ds: Dataset,
     *,
     root: str = STUDY_ROOT_GET,
-    kinds: Iterable[tuple[str, str]] = tuple((CTImageStorage, syntax) for syntax in UNCOMPRESSED),
+    kinds: Iterable[tuple[str, str | Sequence[str]]] = tuple((CTImageStorage, syntax) for syntax in UNCOMPRESSED),
     takes_role: bool = True,
     on_store: OnStore = lambda event, count: 0,
     in_syntax: str = ExplicitVRLittleEndian,
@@ -138,7 +138,8 @@ def c_get(
     ae.add_requested_context(root, in_syntax)
     wanted = list(kinds)
     for sop_class_uid, transfer_syntax_uid in wanted:
-        ae.add_requested_context(sop_class_uid, transfer_syntax_uid)
+        syntaxes = [transfer_syntax_uid] if isinstance(transfer_syntax_uid, str) else list(transfer_syntax_uid)
+        ae.add_requested_context(sop_class_uid, syntaxes)
     roles = [build_role(uid, scp_role=True) for uid in dict.fromkeys(uid for uid, _ in wanted)] if takes_role else []
     association = ae.associate(
         "127.0.0.1", port, ae_title="MAIN", ext_neg=roles, evt_handlers=[(evt.EVT_C_STORE, store)]

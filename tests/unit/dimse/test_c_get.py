@@ -16,6 +16,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     MRImageStorage,
     RLELossless,
 )
@@ -232,6 +233,26 @@ def _pixels(original: Dataset) -> np.ndarray:
     if original.file_meta.TransferSyntaxUID.is_compressed:
         original.decompress(as_rgb=True, generate_instance_uid=False)
     return original.pixel_array
+
+
+def test_a_context_with_several_transfer_syntaxes_gets_one_that_can_be_made(get):
+    syntaxes = (str(JPEGLosslessSV1), str(JPEG2000Lossless), EXPLICIT, IMPLICIT)
+    got = get(identifier("STUDY", StudyInstanceUID="2"), kinds=[(CT, syntaxes)])
+    assert (got.last.Status, got.counts) == (0x0000, (1, 0, 0, None))
+
+
+def test_of_two_patients_with_one_id_the_issuer_tells(archive, get):
+    for study, issuer in (("81", "CLINIC A"), ("82", "CLINIC B"), ("83", "")):
+        archive.store(study, f"{study}.1", f"{study}.1.1", PatientID="SHARED", IssuerOfPatientID=issuer)
+        archive.finalize(study)
+    keys = {"PatientID": "SHARED", "IssuerOfPatientID": "CLINIC B"}
+    for level, further, expected in (
+        ("PATIENT", {}, ["82.1.1"]),
+        ("STUDY", {"StudyInstanceUID": ["81", "82"]}, ["82.1.1"]),
+        ("IMAGE", {"SOPInstanceUID": ["81.1.1", "82.1.1", "83.1.1"]}, ["82.1.1"]),
+        ("PATIENT", {"IssuerOfPatientID": ""}, ["81.1.1", "82.1.1", "83.1.1"]),
+    ):
+        assert get(identifier(level, **(keys | further)), root=PATIENT_ROOT_GET).uids == expected
 
 
 def test_as_stored_is_preferred_to_what_would_have_to_be_made(archive, get):

@@ -1,6 +1,8 @@
 """C-MOVE over real connections: to DCMTK's storescp, and to nodes that answer as a test says."""
 
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,12 +12,14 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.dimse.node import Node
 from imaging.dimse.peers import Peers
 from imaging.dimse.sop_classes import STUDY_ROOT_MOVE
 from imaging.dimse.tls import client_context, server_context
+from imaging.errors import Unavailable
 from infra.local.ports import any_free_port
 from infra.local.settings import HOST
 from tests.archive import Archive
@@ -73,6 +77,15 @@ def move(archive: Archive, journal: JournalInMemory) -> Iterator[Callable[..., G
     for endpoint in endpoints:
         assert endpoint.journal.failures == []
         endpoint.stop()
+
+
+def associated(endpoint: Endpoint) -> Association:
+    """A requester of its own."""
+    ae = AE(ae_title="WORKSTATION")
+    ae.add_requested_context(STUDY_ROOT_MOVE)
+    association = ae.associate(HOST, endpoint.port, ae_title="MAIN")
+    assert association.is_established
+    return association
 
 
 def uids(node: ScriptedNode) -> list[str]:
@@ -187,9 +200,7 @@ def test_more_kinds_than_an_association_has_contexts_for_go_over_several(archive
 
 def test_a_cancelled_retrieve_ends_behind_the_running_sub_operation(archive, journal, node):
     endpoint = Endpoint(services_over(archive, journal, Peers((peer_of(node.address),))))
-    ae = AE(ae_title="WORKSTATION")
-    ae.add_requested_context(STUDY_ROOT_MOVE)
-    association = ae.associate(HOST, endpoint.port, ae_title="MAIN")
+    association = associated(endpoint)
     cancelled: list[float] = []
 
     def cancel(_event):
@@ -207,11 +218,92 @@ def test_a_cancelled_retrieve_ends_behind_the_running_sub_operation(archive, jou
 
 
 def test_pending_responses_come_while_one_instance_takes_its_time(move, node):
-    node.before_answer = lambda _: time.sleep(0.3)
+    node.before_answer = lambda _: time.sleep(1.3) if len(node.received) == 2 else None
     got = move(STUDY, node.address)
     *pending, last = got.responses
-    assert [(one.Status, one.NumberOfRemainingSuboperations) for one in pending] == [(0xFF00, 2)]
-    assert last.Status == 0x0000
+    told = [(one.Status, one.NumberOfCompletedSuboperations, one.NumberOfRemainingSuboperations) for one in pending]
+    assert told == [(0xFF00, 1, 3)] * 2
+    assert (last.Status, got.counts) == (0x0000, (4, 0, 0, None))
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_who_cancels_or_goes_while_a_destination_does_not_answer_is_not_kept_waiting(
+    archive, journal, node, is_cancelled
+):
+    """The running sub-operation is interrupted, and failed; those that were not begun remain: PS3.4 C.4.2.3.1."""
+    may_answer, aborted = threading.Event(), threading.Event()
+
+    def silent(event):
+        if len(node.received) == 2:
+            event.assoc.bind(evt.EVT_ABORTED, lambda _: aborted.set())
+            may_answer.wait(20)
+
+    node.before_answer = silent
+    endpoint = Endpoint(services_over(archive, journal, Peers((peer_of(node.address),))))
+    association = associated(endpoint)
+    asked = iter(association.send_c_move(STUDY, "NODE", STUDY_ROOT_MOVE))
+    assert next(asked)[0].Status == 0xFF00
+    ended = time.monotonic()
+    if is_cancelled:
+        association.send_c_cancel(1, query_model=STUDY_ROOT_MOVE)
+        last, failed = [(status, found) for status, found in asked if status.Status != 0xFF00][-1]
+        assert time.monotonic() - ended < 1
+        assert (last.Status, last.NumberOfCompletedSuboperations, last.NumberOfFailedSuboperations) == (0xFE00, 1, 1)
+        assert (last.NumberOfRemainingSuboperations, failed.FailedSOPInstanceUIDList) == (2, "1.1.2")
+        assert associated(endpoint).is_established
+        association.release()
+    else:
+        association.abort()
+    assert endpoint.journal.wait_for(1)[0].sent == 1
+    assert time.monotonic() - ended < 2
+    may_answer.set()
+    assert aborted.wait(10)
+    assert len(node.received) == 2
+    assert endpoint.journal.failures == journal.failures == []
+    endpoint.stop()
+
+
+def test_a_destination_that_does_not_even_associate_can_be_waited_for_no_longer(archive, journal):
+    with socket.create_server((HOST, 0)) as silent:
+        peer = peer_of(Node(HOST, silent.getsockname()[1], "NODE", ""))
+        endpoint = Endpoint(services_over(archive, journal, Peers((peer,))))
+        association = associated(endpoint)
+        asked = iter(association.send_c_move(STUDY, "NODE", STUDY_ROOT_MOVE))
+        assert [next(asked)[0].NumberOfRemainingSuboperations for _ in range(2)] == [4, 4]
+        cancelled = time.monotonic()
+        association.send_c_cancel(1, query_model=STUDY_ROOT_MOVE)
+        last = [status for status, _ in asked][-1]
+        assert time.monotonic() - cancelled < 1
+        assert (last.Status, last.NumberOfRemainingSuboperations, last.NumberOfFailedSuboperations) == (0xFE00, 4, 0)
+        association.release()
+        endpoint.stop()
+
+
+def test_large_instances_that_cannot_be_read_to_their_end_are_no_fault_of_the_destination(
+    archive, move, node, journal, monkeypatch
+):
+    large = {"Rows": 3072, "Columns": 1536, "BitsAllocated": 16, "PixelData": bytes(9 * 2**20)}
+    for number in range(1, 5):
+        archive.store("8", "8.1", f"8.1.{number}", InstanceNumber=number, **(large if number < 4 else {}))
+    read = archive.objects.read
+
+    def broken(*names, **how):
+        if how.get("first"):
+            raise Unavailable("It breaks off.")
+        return read(*names, **how)
+
+    monkeypatch.setattr(archive.objects, "read", broken)
+    got = move(identifier("STUDY", StudyInstanceUID="8"), node.address)
+    assert (got.last.Status, got.counts, got.failed) == (0xB000, (1, 3, 0, None), ["8.1.1", "8.1.2", "8.1.3"])
+    assert [uids for _, uids in journal.not_sent_for] == [got.failed]
+    assert "cannot read" in journal.not_sent_for[0][0]
+
+
+def test_the_entry_of_another_space_is_no_destination(archive, journal, node):
+    theirs = replace(peer_of(node.address), spaces=frozenset({"research"}))
+    endpoint = Endpoint(services_over(archive, journal, Peers((theirs,))))
+    assert c_move(endpoint.port, STUDY, "NODE").last.Status == 0xA801
+    endpoint.stop()
 
 
 @pytest.mark.parametrize("tool", ["movescu", "getscu"])

@@ -17,6 +17,8 @@ from pydicom.uid import (
 )
 from pynetdicom.presentation import NonPatientObjectPresentationContexts, StoragePresentationContexts
 
+from imaging.dicom.header import BytesSource, read_header
+from imaging.dicom.part10 import file_meta_information
 from imaging.dimse import spool
 from imaging.errors import Unavailable
 from tests.unit.dimse.files import association_for, data_set_of, instance_bytes, sample, send
@@ -51,6 +53,21 @@ def test_keeps_the_bytes_of_the_data_set_and_names_their_transfer_syntax(endpoin
 def test_the_samples_cover_big_endian_deflated_and_implicit():
     found = {dcmread(sample(name), stop_before_pixels=True).file_meta.TransferSyntaxUID for name in SAMPLES}
     assert {ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian} <= found
+
+
+@pytest.mark.filterwarnings("ignore:Expected implicit VR")  # pydicom on the sending side
+def test_refuses_what_is_not_encoded_as_its_context_says(endpoint, tmp_path):
+    content = sample("CT_small.dcm").read_bytes()  # in Explicit VR
+    mislabelled = tmp_path / "mislabelled.dcm"
+    header = read_header(BytesSource(content))
+    names = header.sop_class_uid, header.sop_instance_uid, str(ImplicitVRLittleEndian)
+    mislabelled.write_bytes(file_meta_information(*names) + data_set_of(content))
+
+    answer = send(mislabelled, endpoint.port)
+
+    assert answer.Status == 0xC000
+    assert answer.ErrorComment == "The data set is not encoded in the transfer syntax of its..."
+    assert endpoint.stored == {}
 
 
 @pytest.mark.parametrize("transfer_syntax_uid", [HTJ2K, MPEG4HP41, "1.2.840.113619.5.2", "1.2.840.10008.1.2.4.999"])
@@ -150,13 +167,22 @@ def test_a_refusal_is_noted_by_its_uids_alone(endpoint, make_file):
     assert "SECRET" not in repr(endpoint.journal.refusals)
 
 
+def test_what_is_no_uid_does_not_come_into_the_log(endpoint):
+    with associate(endpoint.port) as connection:
+        connection.sendall(b"".join(store_request(b"", sop_instance_uid="DOE^JOHN 4711" + 2000 * "A")))
+        connection.sendall(p_data(2, b""))
+        assert read_pdu(connection)
+    (refusal,) = endpoint.journal.refusals
+    assert (refusal.sop_class_uid, refusal.sop_instance_uid) == (CTImageStorage, "")
+
+
 def test_a_data_set_beyond_the_limit_is_refused_without_being_kept(make_endpoint, make_file):
     endpoint = make_endpoint(max_object_bytes=500_000)
     large, small = make_file(PixelData=bytes(2_000_000)), make_file()
     with association_for([large, small], endpoint.port) as association:
         answer = association.send_c_store(large)
         assert answer.Status == 0xA701
-        assert answer.ErrorComment == "C-STORE takes data sets of up to 500000 bytes here."
+        assert answer.ErrorComment == "The archive takes data sets of up to 500000 bytes."
         assert association.send_c_store(small).Status == 0x0000
     assert list(endpoint.stored.values()) == [small.read_bytes()]
 

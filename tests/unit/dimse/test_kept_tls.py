@@ -1,5 +1,8 @@
 """A context lasts an hour, and longer where nothing better is to be had."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from imaging.dimse.kept_tls import LIFETIME_SECONDS, KeptTls
@@ -73,8 +76,35 @@ def test_what_was_read_before_serves_when_the_secret_does_not(kept, secret, time
     assert kept.context() == "third"
 
 
-def test_the_first_secret_must_be_readable(kept, secret):
+def test_the_first_secret_must_be_readable_and_is_not_asked_for_by_each_connection(kept, secret, time, told):
     secret.texts = ["", "second"]
-    with pytest.raises(Unavailable):
-        kept.context()
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="It cannot be read"):
+            kept.context()
+        time.now += 1.6
+    assert secret.texts == ["second"]
+    time.now += 0.2
+    assert kept.context() == "second"
+    assert told == []  # each connection said so for itself
+
+
+def test_a_secret_that_is_slow_to_read_holds_only_one_connection_up(secret, time, told):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make(text):
+        if text == "second":
+            begun.set()
+            assert go_on.wait(10)
+        return text
+
+    kept = KeptTls(make, [secret], told.append, time)
+    assert kept.context() == "first"
+    secret.texts = ["second"]
+    time.now = LIFETIME_SECONDS
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(kept.context)
+        assert begun.wait(10)
+        assert kept.context() == "first"
+        go_on.set()
+        assert renewed.result(10) == "second"
     assert kept.context() == "second"

@@ -1,9 +1,11 @@
 """Messages cut into PDUs, PS3.8 Section 9.3.5 and Annex E, read back by pynetdicom."""
 
+from io import BytesIO
 from struct import unpack
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.pdu import P_DATA_TF
 
 from imaging.dimse import outgoing as module
@@ -12,6 +14,8 @@ from imaging.dimse.outgoing import Outgoing
 
 class _UpperLayer:
     """Keeps what is sent."""
+
+    is_established = may_answer = True
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -32,6 +36,9 @@ class _Messages:
         response.MessageIDBeingRespondedTo, response.Status = self.message_id, 0
         return response
 
+    def next_event_response(self, seconds):
+        raise AssertionError("Nothing was notified.")
+
 
 class _Association:
     """One that is open, to a peer that takes PDUs of this length; 0: of any."""
@@ -39,8 +46,6 @@ class _Association:
     is_established = True
 
     def __init__(self, maximum_pdu_size: int) -> None:
-        state = type("StateMachine", (), {"current_state": "Sta6"})()
-        self.dul = type("Dul", (), {"state_machine": state})()
         self.dimse = type("Dimse", (), {"maximum_pdu_size": maximum_pdu_size})()
 
 
@@ -93,3 +98,19 @@ def test_an_odd_deflated_data_set_gets_the_nul_that_it_should_have():
     kind = module.Kind("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1.99")
     outgoing.store(1, kind, "1.2.3", [b"abc"])
     assert values_of(b"".join(layer.sent))[-1][2] == b"abc\0"
+
+
+@given(
+    identifiers=st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=6),
+    longest=st.sampled_from([0, 100, 16382]),
+)
+def test_many_responses_are_the_same_messages_written_together(identifiers, longest):
+    together, apart = _UpperLayer(), _UpperLayer()
+    response = C_FIND()
+    response.MessageIDBeingRespondedTo, response.Status = 7, 0xFF00
+    response.Identifier = BytesIO(identifiers[0])
+    Outgoing(_Association(longest), together, _Messages()).send_each(response, 5, identifiers)
+    for identifier in identifiers:
+        response.Identifier = BytesIO(identifier)
+        Outgoing(_Association(longest), apart, _Messages()).send(response, 5)
+    assert together.sent == [b"".join(apart.sent)]

@@ -99,5 +99,12 @@ def test_who_calls_itself_an_asterisk_is_one_of_the_many():
 def test_a_node_is_one_that_listens():
     listening = Peer("PACS", "pacs.hospital", 104, transfer_syntax_uids=("1.2",), tls=True)
     peers = registry(Peer("PACS", "10.0.0.1"), listening, Peer("*", HERE))
-    assert peers.node(" PACS", "MAIN") == Node("pacs.hospital", 104, "PACS", "MAIN", True, ("1.2",))
-    assert [peers.node(title, "MAIN") for title in ("pacs", "CT1", "*", "")] == [None] * 4
+    assert peers.node(" PACS", "main", "MAIN") == Node("pacs.hospital", 104, "PACS", "MAIN", True, ("1.2",))
+    assert [peers.node(title, "main", "MAIN") for title in ("pacs", "CT1", "*", "")] == [None] * 4
+
+
+def test_a_node_of_another_space_is_somebody_else():
+    theirs = Peer("PACS", "10.0.0.1", 104, spaces=frozenset({"research"}))
+    ours = Peer("PACS", "10.9.9.9", 104, spaces=frozenset({"main", "second"}))
+    called = [registry(theirs, ours).node("PACS", space, "US") for space in ("research", "main", "third")]
+    assert [node and node.host for node in called] == ["10.0.0.1", "10.9.9.9", None]

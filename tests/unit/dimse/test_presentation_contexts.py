@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 from pydicom.uid import (
+    MPEG4HP41,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     MRImageStorage,
     RLELossless,
+    VideoEndoscopicImageStorage,
 )
 from pynetdicom import AE, build_context, build_role
 from pynetdicom.association import Association
@@ -126,6 +129,31 @@ def test_the_transfer_syntax_is_the_peers_favourite_else_the_first_proposed(
 ):
     association = associate((sop_class_uid, proposed), preferred=preferred)
     assert outcome(association) == [(ACCEPTED, chosen) if chosen else (NO_TRANSFER_SYNTAX, "")]
+
+
+@pytest.mark.parametrize("role", [SCP, BOTH])
+@pytest.mark.parametrize(
+    ("sop_class_uid", "proposed", "preferred", "chosen"),
+    [
+        (
+            CTImageStorage,
+            [JPEGLosslessSV1, JPEG2000Lossless, ImplicitVRLittleEndian, ExplicitVRLittleEndian],
+            [],
+            ExplicitVRLittleEndian,
+        ),
+        (CTImageStorage, [JPEGLosslessSV1, ImplicitVRLittleEndian], [], ImplicitVRLittleEndian),
+        (CTImageStorage, [JPEGLSLossless, RLELossless], [], RLELossless),
+        (CTImageStorage, [JPEGLSLossless, JPEGLosslessSV1], [], JPEGLSLossless),
+        (CTImageStorage, [ExplicitVRLittleEndian, JPEGLSLossless], [JPEGLSLossless], JPEGLSLossless),
+        (VideoEndoscopicImageStorage, [ExplicitVRLittleEndian, MPEG4HP41], [], MPEG4HP41),
+    ],
+)
+def test_who_is_sent_instances_gets_a_syntax_that_can_always_be_made(
+    associate, role, sop_class_uid, proposed, preferred, chosen
+):
+    role = build_role(sop_class_uid, scu_role=role.scu_role, scp_role=True)
+    association = associate((sop_class_uid, proposed), preferred=preferred, items=[role])
+    assert outcome(association) == [(ACCEPTED, chosen)]
 
 
 def test_contexts_of_one_abstract_syntax_have_each_an_answer_of_its_own(associate):

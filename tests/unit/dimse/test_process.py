@@ -103,6 +103,11 @@ def test_a_port_in_use_is_one_clear_sentence(start):
             "",
             "The environment variable DIMSE_BIND_ADDRESS is missing; the stack sets it on every process.",
         ),
+        (
+            "POWERTOOLS_METRICS_NAMESPACE",
+            "",
+            "The environment variable POWERTOOLS_METRICS_NAMESPACE is missing; the stack sets it on every process.",
+        ),
         ("DIMSE_CALLERS", "some", "DIMSE_CALLERS must be any or registered."),
         ("LACKS", "MANIFEST_TABLE", "MANIFEST_TABLE is missing."),  # found out by the workers
     ],

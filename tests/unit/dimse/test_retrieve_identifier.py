@@ -30,13 +30,15 @@ def test_is_written_in_it(syntax, uids):
     assert list(ds[0x00080058]) == uids if len(uids) > 1 else ds[0x00080058].value == uids[0]
 
 
-def test_holds_as_many_as_the_element_has_room_for():
+def test_holds_as_many_as_the_element_has_room_for_and_with_implicit_vr_that_is_all():
     uids = [f"1.2.{number:060}" for number in range(2000)]
     ds = read_dataset(BytesIO(failed_list(uids, ExplicitVRLittleEndian)), False, True)
     assert ds["FailedSOPInstanceUIDList"].VR == "UI"
     found = list(ds.FailedSOPInstanceUIDList)
     assert found == uids[: len(found)]
     assert len(found) == 0xFFFE // 65
+    ds = read_dataset(BytesIO(failed_list(uids, ImplicitVRLittleEndian)), True, True)
+    assert list(ds.FailedSOPInstanceUIDList) == uids
 
 
 def test_is_not_there_where_nothing_failed():

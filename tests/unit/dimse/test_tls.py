@@ -4,6 +4,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -148,6 +149,16 @@ def test_who_says_nothing_or_leaves_is_not_worth_a_line_and_holds_nobody_up(tls_
         connect(endpoint.port).close()
         shake_hands(endpoint, client_context(ca_pem=hospital.pem))
     assert endpoint.journal.handshakes_failed == []
+
+
+def test_a_missing_certificate_is_told_before_anybody_calls(tls_endpoint):
+    endpoint = tls_endpoint()
+
+    def missing() -> ssl.SSLContext:
+        raise Unavailable("there is no such secret")
+
+    Handshake(missing, endpoint.journal).rehearse(threading.Event())
+    assert endpoint.journal.certificates_missing == ["there is no such secret"]
 
 
 def test_who_breaks_off_in_the_middle_is(tls_endpoint):

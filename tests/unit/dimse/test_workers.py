@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from imaging.dimse.tls import client_context
+from infra.local.ports import any_free_port
 from tests.unit.dimse.certificates import authority
 from tests.unit.dimse.files import data_set_of
 from tests.unit.dimse.pdus import (
@@ -156,6 +157,64 @@ def test_a_worker_that_dies_at_once_is_not_started_again_and_again(start):
     process.wait_for_lines("A worker died", 2)
     time.sleep(1)
     assert len(process.wait_for_lines("A worker died")) <= 3
+
+
+def test_a_task_none_of_whose_workers_comes_to_serve_never_listens_and_ends(start):
+    port = any_free_port()
+    process = start(DIES="at once", COMPOSING_SECONDS="0.3", DIMSE_WORKERS="4", DIMSE_PORT=str(port))
+    while process.child.poll() is None:
+        with pytest.raises(ConnectionRefusedError):
+            connect(port)
+        time.sleep(0.02)
+    assert process.ended() == (1, "")
+    assert 5 <= len(process.told("COMPOSING")) <= 8
+    assert not any(line["message"].startswith("Listening") for line in process.log)
+
+
+def test_it_listens_when_a_worker_serves_and_stops_also_before_that(start):
+    port = any_free_port()
+    process = start(COMPOSING_SECONDS="0.3", DIMSE_PORT=str(port))
+    process.wait_for_lines("COMPOSING", 2)
+    with pytest.raises(ConnectionRefusedError):
+        connect(port)
+    assert process.port == port
+    associate(port).close()
+    assert process.stop() == (0, "")
+
+    another = start(COMPOSING_SECONDS="0.3", DIMSE_PORT=str(port))
+    another.wait_for_lines("COMPOSING", 2)
+    assert another.stop() == (0, "")
+
+
+def test_processes_for_pixels_end_with_their_worker_whoever_inherits_them(start, data_set):
+    process = start(PIXELS="one a worker", HOLD_SECONDS="0.5")
+    port = process.port
+    (worker, pixels), (_, of_the_other) = (map(int, line.split()[1:]) for line in process.wait_for_lines("PIXELS", 2))
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait_for("A worker died")["exit_code"] == -signal.SIGKILL
+    (_, _, line) = process.wait_for_lines("PIXELS", 3)
+    assert is_gone(pixels)
+    assert store_once(port, data_set)
+    assert process.stop() == (0, "")
+    assert is_gone(of_the_other)
+    assert is_gone(int(line.split()[2]))
+    assert len([line for line in process.log if line["message"] == "A worker died"]) == 1
+
+
+def is_gone(process_id: int) -> bool:
+    """Soon, and waited for."""
+    until = time.monotonic() + 5
+    while os.path.exists(f"/proc/{process_id}") and time.monotonic() < until:
+        time.sleep(0.02)
+    return not os.path.exists(f"/proc/{process_id}")
+
+
+def test_who_cannot_say_how_many_associations_run_serves_them_all_the_same(start, data_set):
+    process = start(IN_FLIGHT_FAILS="yes", TELL_SECONDS="0.1")
+    process.wait_for_lines("could not say", 2)
+    assert store_once(process.port, data_set)
+    assert process.wait_for("The supervisor could not say what it saw")["failure"] == "OSError"
+    assert process.stop() == (0, "")
 
 
 def test_tls_has_a_port_of_its_own(start, tmp_path):

@@ -66,6 +66,26 @@ def test_it_stops_where_there_are_too_many(selected):
         selected(at_most=3, study_instance_uids=("2",))
 
 
+def test_named_ones_are_not_all_read_where_there_are_too_many(archive, selected):
+    uids = [f"5.1.{number}" for number in range(150)]
+    archive.put_all([archive.key("5", "5.1", uid) for uid in uids])
+    keys = {"patient_id": "PID-1", "sop_instance_uids": tuple(uids)}
+    with counted_rows() as rows, pytest.raises(TooManyInstances):
+        selected(at_most=3, **keys)
+    assert sum(rows) < 2 * 120  # those that are looked up first, and read; with their studies
+    keys = {"study_instance_uids": ("5",), "series_instance_uids": ("5.1",), "sop_instance_uids": tuple(uids)}
+    assert len(selected(at_most=150, **keys)) == 150
+
+
+def test_a_patient_is_told_from_another_by_the_issuer_of_the_id(archive, selected):
+    for study, issuer in (("6", "A"), ("7", "B")):
+        archive.store(study, f"{study}.1", f"{study}.1.1", PatientID="BOTH", IssuerOfPatientID=issuer)
+    both = {"sop_instance_uids": ("6.1.1", "7.1.1"), "patient_id": "BOTH"}
+    assert selected(**both) == ["6.1.1", "7.1.1"]
+    assert selected(**both, issuer_of_patient_id="B") == ["7.1.1"]
+    assert selected(patient_id="BOTH", issuer_of_patient_id="C") == []
+
+
 def test_who_wants_no_more_is_asked_while_it_reads(archive):
     class NoMore(Exception):
         pass

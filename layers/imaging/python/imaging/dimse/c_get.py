@@ -7,6 +7,7 @@ from pynetdicom.dimse_primitives import C_GET
 from imaging.dimse.exchange import Exchange
 from imaging.dimse.retrieve import Carrier, Retrieve
 from imaging.dimse.sop_classes import PATIENT_ROOT_GET, STUDY_ROOT_GET
+from imaging.dimse.sub_operations import SubOperations
 from imaging.errors import Unavailable
 from imaging.model.instance import Instance
 
@@ -23,14 +24,15 @@ class CGet:
         """Send what a request names, in the contexts in which the requester is SCP of storage."""
         instances = self._retrieve.selected(request, exchange)
         if instances is not None:
-            self._retrieve.send(instances, _SameAssociation(exchange), exchange)
+            counts = SubOperations(exchange, len(instances))
+            self._retrieve.send(instances, _SameAssociation(exchange), counts)
+            self._retrieve.finish(counts, exchange)
 
 
 class _SameAssociation:
     """An `imaging.dimse.retrieve.Way`."""
 
     originator = None
-    is_elsewhere = False
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange

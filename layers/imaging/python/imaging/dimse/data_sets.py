@@ -41,6 +41,18 @@ class DataSet:
             raise
 
 
+def next_data_set(pieces: Iterator[bytes], file_bytes: int) -> DataSet:
+    """The next file in `pieces` from its data set on: a message has no File Meta Information, PS3.7 Section 6.3.1.
+
+    Raises
+    ------
+    Unavailable
+        It cannot be read.
+    """
+    first = next(pieces)
+    return DataSet(first, _rest_of(pieces, file_bytes - len(first)))
+
+
 Read = tuple[Encoding, DataSet | ImagingError]
 """An instance, and its data set or why there is none."""
 
@@ -78,8 +90,7 @@ class ReadDataSets:
         with closing(self._retrieve.stream(Extent.whole(each.instance) for each in encodings)) as pieces:
             for encoding in encodings:
                 try:
-                    first = next(pieces)
-                    data_set = DataSet(first, _rest_of(pieces, encoding.instance.size_bytes - len(first)))
+                    data_set = next_data_set(pieces, encoding.instance.size_bytes)
                 except ImagingError as failure:
                     yield encoding, failure
                     return

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
+from threading import Event
 
 from imaging.dimse.journal import Journal
 from imaging.errors import Unavailable
@@ -23,6 +24,13 @@ class Handshake:
     def __init__(self, context: Callable[[], ssl.SSLContext], journal: Journal) -> None:
         self._context = context
         self._journal = journal
+
+    def rehearse(self, _stopping: Event) -> None:
+        """Say at the start what would else be said to the first client alone."""
+        try:
+            self._context()
+        except Unavailable as failure:
+            self._journal.certificate_missing(failure)
 
     def __call__(self, connection: socket.socket) -> socket.socket | None:
         """Shake hands; a client that says nothing is not worth a word either."""

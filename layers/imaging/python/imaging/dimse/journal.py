@@ -87,7 +87,7 @@ class Refusal:
     cause
         A `RejectReason` in words, or what failed on our side, without its text.
     sop_class_uid, sop_instance_uid
-        As the request named them.
+        As the request named them; empty where that is no UID.
     """
 
     status: int
@@ -116,6 +116,9 @@ class Journal(Protocol):
 
     def handshake_failed(self, address: str, why: str) -> None:
         """A connection did not come to be encrypted; it is closed."""
+
+    def certificate_missing(self, failure: Unavailable) -> None:
+        """TLS is offered, and its secrets cannot be read or used."""
 
     def certificate_kept(self, failure: Unavailable) -> None:
         """New secrets for TLS cannot be read or used; those read before are."""

@@ -12,6 +12,7 @@ LIFETIME_SECONDS = 3600.0
 """For so long a context is used: a renewed certificate is shown an hour later at most."""
 
 _TRY_AGAIN_SECONDS = 60.0
+_TRY_FIRST_AGAIN_SECONDS = 5.0  # who connects meanwhile hears of the failure at once
 
 
 class KeptTls:
@@ -39,7 +40,8 @@ class KeptTls:
         self._clock = clock
         self._turn = threading.Lock()
         self._context: ssl.SSLContext | None = None
-        self._old_at = 0.0
+        self._failure = ""
+        self._old_at = clock()
 
     def context(self) -> ssl.SSLContext:
         """The context to use now.
@@ -49,20 +51,29 @@ class KeptTls:
         Unavailable
             There is none yet, and none can be made.
         """
-        with self._turn:
-            if self._context is None:
-                self._context = self._made()
-            elif self._clock() >= self._old_at:
-                try:
-                    self._context = self._made()
-                except Unavailable as failure:
-                    self._old_at = self._clock() + _TRY_AGAIN_SECONDS
-                    self._tell(failure)
-            return self._context
-
-    def _made(self) -> ssl.SSLContext:
-        for secret in self._secrets:
-            secret.forget()
-        context = self._make(*(secret.text() for secret in self._secrets))
-        self._old_at = self._clock() + LIFETIME_SECONDS
+        context = self._context
+        if self._turn.acquire(blocking=context is None):  # else another thread looks whether there is a newer one
+            try:
+                if self._clock() >= self._old_at:
+                    self._renew()
+                context = self._context
+            finally:
+                self._turn.release()
+        if context is None:
+            raise Unavailable(self._failure)
         return context
+
+    def _renew(self) -> None:
+        try:
+            for secret in self._secrets:
+                secret.forget()
+            self._context = self._make(*(secret.text() for secret in self._secrets))
+        except Unavailable as failure:
+            self._failure = str(failure)
+            if self._context is None:
+                self._old_at = self._clock() + _TRY_FIRST_AGAIN_SECONDS
+            else:
+                self._old_at = self._clock() + _TRY_AGAIN_SECONDS
+                self._tell(failure)
+        else:
+            self._old_at = self._clock() + LIFETIME_SECONDS

@@ -63,6 +63,10 @@ class Peer:
     transfer_syntax_uids: tuple[str, ...] = ()
     tls: bool = False
 
+    def may_speak_to(self, space: str) -> bool:
+        """Whether the entry is for this storage space."""
+        return not self.spaces or space in self.spaces
+
 
 @dataclass(frozen=True)
 class Peers:
@@ -102,7 +106,7 @@ class Peers:
         if not entries:
             return Peer(title) if self.accepts_unknown else NotAdmitted.UNKNOWN
         near = self._nearest_first(entries, address_of(address))
-        admitted = next((peer for peer in near if not peer.spaces or space in peer.spaces), None)
+        admitted = next((peer for peer in near if peer.may_speak_to(space)), None)
         if admitted:
             return admitted
         if not own and self.accepts_unknown:
@@ -111,17 +115,19 @@ class Peers:
             return NotAdmitted.OTHER_SPACE
         return NotAdmitted.ELSEWHERE if own else NotAdmitted.UNKNOWN
 
-    def node(self, ae_title: str, calling_ae_title: str) -> Node | None:
-        """Where an application entity listens; None if it is not named, or does not listen.
+    def node(self, ae_title: str, space: str, calling_ae_title: str) -> Node | None:
+        """Where an application entity listens; None if it is not named for this space, or does not listen.
 
         Parameters
         ----------
+        space
+            The storage space that calls it: another's entry of the same title is somebody else.
         calling_ae_title
-            Ours, that of the space which calls.
+            That of the space.
         """
         title = significant(ae_title)
         for peer in self.named:
-            if peer.ae_title == title != ANY_AE_TITLE and peer.host and peer.port:
+            if peer.ae_title == title != ANY_AE_TITLE and peer.host and peer.port and peer.may_speak_to(space):
                 return Node(peer.host, peer.port, title, calling_ae_title, peer.tls, peer.transfer_syntax_uids)
         return None
 

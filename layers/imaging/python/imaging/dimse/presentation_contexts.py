@@ -8,12 +8,17 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    VideoEndoscopicImageStorage,
+    VideoMicroscopicImageStorage,
+    VideoPhotographicImageStorage,
 )
 from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
+from imaging.dicom.transfer_syntaxes import is_video
 from imaging.dimse.peers import Peer, Service
 from imaging.dimse.sop_classes import SERVICE_OF_SOP_CLASS, is_storage
+from imaging.dimse.transfer_syntax_choice import MAKEABLE
 
 MESSAGE_TRANSFER_SYNTAXES = tuple(
     map(
@@ -22,6 +27,10 @@ MESSAGE_TRANSFER_SYNTAXES = tuple(
     )
 )
 """Of the data sets that go with requests other than C-STORE; that takes every transfer syntax."""
+
+_VIDEO_SOP_CLASSES = frozenset(
+    map(str, (VideoEndoscopicImageStorage, VideoMicroscopicImageStorage, VideoPhotographicImageStorage))
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,10 @@ def narrow_to_accepted(request: A_ASSOCIATE, peer: Peer, offer: Offer) -> list[P
         wanted = proposed_roles.get(uid, _Roles(scu=True, scp=False))
         if not ((allowed.scu and wanted.scu) or (allowed.scp and wanted.scp)):
             continue
-        chosen = _chosen(context, peer.transfer_syntax_uids)
+        favourites = peer.transfer_syntax_uids
+        if allowed.scp and wanted.scp:  # of what is stored, only the one that is chosen here can go out
+            favourites = (*favourites, *_sendable(context))
+        chosen = _chosen(context, favourites)
         if chosen:
             context.transfer_syntax = [chosen]
         accepted = supported.setdefault(uid, _supported(uid, allowed))
@@ -109,6 +121,12 @@ def _chosen(context: PresentationContext, preferred: Sequence[str]) -> str | Non
     is_message = str(context.abstract_syntax) in SERVICE_OF_SOP_CLASS
     possible = [str(uid) for uid in context.transfer_syntax if not is_message or uid in MESSAGE_TRANSFER_SYNTAXES]
     return next((uid for uid in preferred if uid in possible), possible[0] if possible else None)
+
+
+def _sendable(context: PresentationContext) -> Sequence[str]:
+    """In what most instances of a class can be sent, the best first; videos cannot be decoded, and go out as stored."""
+    videos = tuple(str(uid) for uid in context.transfer_syntax if is_video(uid))
+    return (*videos, *MAKEABLE) if context.abstract_syntax in _VIDEO_SOP_CLASSES else MAKEABLE
 
 
 def _supported(sop_class_uid: str, roles: _Roles) -> PresentationContext:

@@ -15,8 +15,9 @@ from imaging.dimse.incoming import IncomingMessages
 from imaging.dimse.negotiation import lift_restrictions
 from imaging.dimse.node import Node
 from imaging.dimse.outgoing import Kind, Outgoing
+from imaging.dimse.pdus import MAX_PDU_LENGTH_BYTES
 from imaging.dimse.tls import client_context
-from imaging.dimse.upper_layer import MAX_PDU_LENGTH_BYTES, UpperLayer
+from imaging.dimse.upper_layer import UpperLayer
 from imaging.errors import Unavailable, nameless
 
 _LOG = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class RequestedAssociation:
     def abort(self) -> None:
         """End it at once, if it has not ended."""
         self._association.abort()
+        self._association.kill()  # who aborted it before may not have waited for its end
         self._connection.close()
 
 
@@ -136,16 +138,17 @@ class _Requesting(Association):
 
 
 def _connected(node: Node, secure: Callable[[], ssl.SSLContext]) -> socket.socket:
+    context = secure() if node.tls else None  # before the node hears of us: reading it may take a while, or fail
     try:
         connection = socket.create_connection((node.host, node.port), timeout=_CONNECT_SECONDS)
     except socket.gaierror as failure:
         raise Unavailable(f"The node cannot be found ({type(failure).__name__}); look at its host.") from None
     except OSError as failure:
         raise Unavailable(f"The node does not answer ({type(failure).__name__}); see that it runs.") from None
-    if not node.tls:
+    if context is None:
         return connection
     try:
-        return secure().wrap_socket(connection, server_hostname=node.host)
+        return context.wrap_socket(connection, server_hostname=node.host)
     except OSError as failure:
         connection.close()
         reason = getattr(failure, "reason", None) or type(failure).__name__

@@ -14,16 +14,19 @@ from imaging.dimse.identifier import WrongKey, read_identifier
 from imaging.dimse.journal import Journal
 from imaging.dimse.outgoing import Kind, MoveOriginator, Outgoing
 from imaging.dimse.retrieve_identifier import selection_of
-from imaging.dimse.status import response
-from imaging.dimse.sub_operations import CANCELLED, MAX_SUB_OPERATIONS, TOO_MANY_MATCHES, SubOperations
+from imaging.dimse.status import (
+    CANCELLED,
+    IDENTIFIER_DOES_NOT_MATCH,
+    TOO_MANY_MATCHES,
+    UNABLE_TO_PROCESS,
+    response,
+)
+from imaging.dimse.sub_operations import MAX_SUB_OPERATIONS, SubOperations
 from imaging.dimse.transfer_syntax_choice import chosen_kind
 from imaging.errors import ImagingError, Rejected, Unavailable
 from imaging.model.instance import Instance
 from imaging.reading.encode_instances import Encoding
 from imaging.reading.select_instances import SelectInstances, TooManyInstances
-
-IDENTIFIER_DOES_NOT_MATCH = 0xA900
-UNABLE_TO_PROCESS = 0xC000
 
 _AT_A_TIME = 1000  # instances whose transfer syntax is chosen in one go
 _MOST_LOSSES = 3  # associations in a row over which nothing was stored
@@ -62,10 +65,6 @@ class Way(Protocol):
     @property
     def originator(self) -> MoveOriginator | None:
         """Whose request the instances are told to come from."""
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether they go over another association than the responses to the request."""
 
     def carrier(self, instances: Sequence[Instance]) -> Carrier:
         """An association for the first of these, one or more.
@@ -116,15 +115,14 @@ class Retrieve:
         exchange.respond(outcome)
         return None
 
-    def send(self, instances: Sequence[Instance], way: Way, exchange: Exchange) -> None:
-        """Send them one after the other, and answer the request.
+    def send(self, instances: Sequence[Instance], way: Way, counts: SubOperations) -> None:
+        """Send them one after the other.
 
         Raises
         ------
         Unavailable
             The requester's association has ended.
         """
-        counts = SubOperations(exchange, len(instances))
         losses = 0
         left = instances
         while left and not counts.is_cancelled:
@@ -134,15 +132,29 @@ class Retrieve:
                 counts.check_requester()
                 _fail(left, str(failure), counts)
                 break
-            stored = counts.stored
+            stored, broken_off = counts.stored, counts.failures(_BROKEN_OFF)
             left = left[self._send_over(carrier, left[: carrier.count], way, counts) :]
-            losses = 0 if counts.stored > stored or carrier.outgoing.is_open else losses + 1
+            is_lost = counts.stored == stored and counts.failures(_BROKEN_OFF) > broken_off
+            losses = losses + 1 if is_lost else 0
             if losses == _MOST_LOSSES:
                 _fail(left, _BROKEN_OFF, counts)
                 break
+
+    def finish(self, counts: SubOperations, exchange: Exchange) -> None:
+        """Answer the request, and tell of what was not sent.
+
+        Raises
+        ------
+        Unavailable
+            The requester's association has ended.
+        """
         for cause, sop_instance_uids in counts.failed_by_cause.items():
             self._journal.not_sent(exchange.record, cause, sop_instance_uids)
         counts.end()
+
+    def failed(self, exchange: Exchange, failure: Exception) -> None:
+        """Tell of a fault of ours in a request that has been answered."""
+        self._journal.failed(exchange.record, "retrieve", failure)
 
     def _send_over(self, carrier: Carrier, instances: Sequence[Instance], way: Way, counts: SubOperations) -> int:
         """Send so many of them, all unless the association ends or the requester wants no more."""
@@ -182,9 +194,9 @@ class Retrieve:
             counts.failed(sop_instance_uid, _NOT_READ if isinstance(data_set, Unavailable) else _NOT_MADE)
             return True
         kind = Kind(instance.sop_class_uid, encoding.transfer_syntax_uid)
-        pieces = counts.telling(data_set) if way.is_elsewhere else data_set
+        counts.begun(sop_instance_uid)
         try:
-            status = carrier.outgoing.store(carrier.kinds[kind], kind, sop_instance_uid, pieces, way.originator)
+            status = carrier.outgoing.store(carrier.kinds[kind], kind, sop_instance_uid, data_set, way.originator)
         except ImagingError:
             carrier.outgoing.abort()  # the middle of a message may be the last thing that was sent
             counts.check_requester()

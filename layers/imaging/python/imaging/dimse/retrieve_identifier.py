@@ -1,24 +1,20 @@
 """The Identifiers of C-MOVE and C-GET; PS3.4 Sections C.4.2.1.4 and C.4.3.1.3."""
 
-import zlib
 from collections.abc import Sequence
-from io import BytesIO
-from typing import cast
 
-from pydicom import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian
 
 from imaging.dicom.uid import check_uid
 from imaging.dimse.identifier import QUERY_RETRIEVE_LEVEL, Identifier, WrongKey
+from imaging.dimse.identifier_encoding import Element, IdentifierEncoding
 from imaging.dimse.sop_classes import PATIENT_ROOT_GET, PATIENT_ROOT_MOVE
 from imaging.errors import Rejected
 from imaging.reading.select_instances import Selection
 
-_PATIENT_ID = "00100020"
+_PATIENT_ID, _ISSUER_OF_PATIENT_ID = "00100020", "00100021"
 _UID_TAGS = {"STUDY": "0020000D", "SERIES": "0020000E", "IMAGE": "00080018"}  # from the top
 _UNIQUE_KEYS = {"0020000D": "Study Instance UID", "0020000E": "Series Instance UID", "00080018": "SOP Instance UID"}
+_FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
 _MAX_VALUE_BYTES = 0xFFFE  # of a UI with explicit VR, PS3.5 Section 7.1.2
 
 
@@ -27,7 +23,8 @@ def selection_of(identifier: Identifier, sop_class_uid: str, space: str) -> Sele
 
     Levels above may be left open, whether or not relational retrieval was
     negotiated. Keys of levels below, and keys that are not unique, restrict
-    nothing; neither does a Patient ID where Study is the root.
+    nothing; neither does a Patient ID where Study is the root. Beside a
+    Patient ID its issuer counts: patients of two issuers may share an ID.
 
     Raises
     ------
@@ -37,10 +34,11 @@ def selection_of(identifier: Identifier, sop_class_uid: str, space: str) -> Sele
     is_patient_root = sop_class_uid in {PATIENT_ROOT_MOVE, PATIENT_ROOT_GET}
     level = identifier.value(QUERY_RETRIEVE_LEVEL)
     patient_id = identifier.value(_PATIENT_ID) if is_patient_root else ""
+    issuer = identifier.value(_ISSUER_OF_PATIENT_ID) if patient_id else ""
     if level == "PATIENT" and is_patient_root:
         if not patient_id:
             raise WrongKey(_PATIENT_ID, "A retrieve at PATIENT level needs the Patient ID.")
-        return Selection(space, patient_id)
+        return Selection(space, patient_id, issuer)
     if level not in _UID_TAGS:
         levels = "PATIENT, STUDY, SERIES or IMAGE" if is_patient_root else "STUDY, SERIES or IMAGE"
         raise WrongKey(QUERY_RETRIEVE_LEVEL, f"Query/Retrieve Level must be {levels}.")
@@ -52,11 +50,13 @@ def selection_of(identifier: Identifier, sop_class_uid: str, space: str) -> Sele
     if not uids[level]:
         tag = _UID_TAGS[level]
         raise WrongKey(tag, f"A retrieve at {level} level needs the {_UNIQUE_KEYS[tag]}.")
-    return Selection(space, patient_id, uids["STUDY"], uids.get("SERIES", ()), uids.get("IMAGE", ()))
+    return Selection(space, patient_id, issuer, uids["STUDY"], uids.get("SERIES", ()), uids.get("IMAGE", ()))
 
 
 def failed_list(sop_instance_uids: Sequence[str], transfer_syntax_uid: str) -> bytes:
-    """Encode Failed SOP Instance UID List (0008,0058), of as many as the element has room for; none: nothing.
+    """Encode Failed SOP Instance UID List (0008,0058); none: nothing.
+
+    With explicit VR it names as many as the element has room for.
 
     Parameters
     ----------
@@ -65,18 +65,10 @@ def failed_list(sop_instance_uids: Sequence[str], transfer_syntax_uid: str) -> b
     """
     if not sop_instance_uids:
         return b""
-    ds = Dataset()
-    ds.FailedSOPInstanceUIDList = _as_many_as_fit(sop_instance_uids)
-    encoded = DicomBytesIO()
-    encoded.is_implicit_VR = transfer_syntax_uid == ImplicitVRLittleEndian
-    encoded.is_little_endian = transfer_syntax_uid != ExplicitVRBigEndian
-    write_dataset(encoded, ds)
-    content = cast(BytesIO, encoded.parent).getvalue()
-    if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
-        return content
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    deflated = deflater.compress(content) + deflater.flush()
-    return deflated + bytes(len(deflated) % 2)  # to even length: PS3.5 Section A.5
+    is_bounded = transfer_syntax_uid != ImplicitVRLittleEndian
+    uids = _as_many_as_fit(sop_instance_uids) if is_bounded else sop_instance_uids
+    element = Element(_FAILED_SOP_INSTANCE_UID_LIST, "UI", "\\".join(uids).encode())
+    return IdentifierEncoding(transfer_syntax_uid)([element], ())
 
 
 def _uids(identifier: Identifier, tag: str) -> tuple[str, ...]:

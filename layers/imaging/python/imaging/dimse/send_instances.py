@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypeAlias
 
-from imaging.dicom.header import BytesSource, data_set_offset
+from imaging.dimse.data_sets import next_data_set
 from imaging.dimse.node import Node
 from imaging.dimse.outgoing import Kind
 from imaging.dimse.requested_association import MAX_KINDS, RequestedAssociation
@@ -75,7 +75,11 @@ class DimseTarget:
                 if kind not in association.accepted:
                     yield Sent(instance, _not_accepted(instance))
                     continue
-                data_set = _data_set(pieces, instance.size_bytes)
+                try:
+                    data_set = next_data_set(pieces, instance.size_bytes)
+                except (Unavailable, Rejected) as failure:
+                    yield Sent(instance, failure)
+                    return  # nothing comes out of the stream behind it
                 try:
                     status = association.outgoing.store(
                         association.accepted[kind], kind, instance.key.sop_instance_uid, data_set
@@ -132,18 +136,6 @@ def _runs(instances: Sequence[Instance]) -> Iterator[list[Instance]]:
 
 def _kind(instance: Instance) -> Kind:
     return Kind(instance.sop_class_uid, instance.arrival.transfer_syntax_uid)
-
-
-def _data_set(pieces: Iterator[bytes], file_bytes: int) -> Iterator[bytes]:
-    """The next file in `pieces` from its data set on: a message has no File Meta Information, PS3.7 Section 6.3.1."""
-    first = next(pieces)
-    offset = data_set_offset(BytesSource(first))
-    yield first[offset:]
-    taken = len(first)
-    while taken < file_bytes:
-        piece = next(pieces)
-        taken += len(piece)
-        yield piece
 
 
 def _not_accepted(instance: Instance) -> Rejected:

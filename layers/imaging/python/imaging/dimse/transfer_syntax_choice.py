@@ -10,7 +10,8 @@ from imaging.model.instance import Instance
 
 _FALL_BACKS = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 _LAST_RESORTS = (str(DeflatedExplicitVRLittleEndian), *sorted(ENCODABLE))
-_MAKEABLE = frozenset((*_FALL_BACKS, *_LAST_RESORTS))
+MAKEABLE = (*_FALL_BACKS, *_LAST_RESORTS)
+"""What can be made of most instances, the best first."""
 
 
 def proposed_kinds(instance: Instance, preferred: Sequence[str]) -> list[Kind]:
@@ -24,7 +25,7 @@ def proposed_kinds(instance: Instance, preferred: Sequence[str]) -> list[Kind]:
     stored = instance.arrival.transfer_syntax_uid
     if stored not in NATIVE | DECODABLE:
         return [Kind(instance.sop_class_uid, stored)]
-    wanted = (syntax for syntax in preferred if syntax == stored or syntax in _MAKEABLE)
+    wanted = (syntax for syntax in preferred if syntax == stored or syntax in MAKEABLE)
     return [Kind(instance.sop_class_uid, syntax) for syntax in dict.fromkeys((*wanted, stored, *_FALL_BACKS))]
 
 
@@ -48,7 +49,7 @@ def chosen_kind(
     """
     stored = instance.arrival.transfer_syntax_uid
     made: Collection[str] | None = None
-    for syntax in dict.fromkeys((*preferred, stored, *_FALL_BACKS, *_LAST_RESORTS)):
+    for syntax in dict.fromkeys((*preferred, stored, *MAKEABLE)):
         kind = Kind(instance.sop_class_uid, syntax)
         if kind not in accepted:
             continue

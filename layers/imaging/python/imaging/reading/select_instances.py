@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 from imaging.model.identifiers import InstanceKey, StudyKey
 from imaging.model.instance import Instance
@@ -13,7 +13,8 @@ from imaging.reading.query_keys import PATIENT_ID, Level
 from imaging.reading.retrieve_instances import place_of
 from imaging.reading.search_catalogue import SearchCatalogue
 
-_STUDIES_AT_A_TIME = 100  # rows that one BatchGetItem gives
+_AT_A_TIME = 100  # rows that one BatchGetItem gives
+_ISSUER_OF_PATIENT_ID = "00100021"
 
 
 class TooManyInstances(Exception):
@@ -22,10 +23,17 @@ class TooManyInstances(Exception):
 
 @dataclass(frozen=True)
 class Selection:
-    """Unique keys; what is left empty restricts nothing, and one of them is not empty."""
+    """Unique keys; what is left empty restricts nothing, and one of them is not empty.
+
+    Attributes
+    ----------
+    issuer_of_patient_id
+        Beside a Patient ID only.
+    """
 
     space: str
     patient_id: str = ""
+    issuer_of_patient_id: str = ""
     study_instance_uids: tuple[str, ...] = ()
     series_instance_uids: tuple[str, ...] = ()
     sop_instance_uids: tuple[str, ...] = ()
@@ -73,7 +81,7 @@ class SelectInstances:
         )
         is_found_by_index = ((sop or series) and not studies) or (sop and len(series) != 1)
         if is_found_by_index:
-            return self._of_patient(selection, self._located(selection, go_on))
+            return self._at(selection, self._of_patient(selection, self._located(selection, go_on)))
         return chain.from_iterable(self._in_study(selection, study) for study in self._studies(selection))
 
     def _studies(self, selection: Selection) -> Iterator[StudyKey]:
@@ -90,41 +98,47 @@ class SelectInstances:
                 InstanceKey(study.space, study.study_instance_uid, one, uid)
                 for uid in dict.fromkeys(selection.sop_instance_uids)
             ]
-            yield from self._contents.read_instances_at(keys)
+            yield from self._named(keys)
             return
         for series_instance_uid in series or (None,):
             yield from self._contents.read_instances(study, series_instance_uid)
 
-    def _located(self, selection: Selection, go_on: Callable[[], None]) -> Iterator[Instance]:
-        """By series or instances whose study or series nobody names."""
+    def _located(self, selection: Selection, go_on: Callable[[], None]) -> Iterator[Location]:
+        """Where series or instances are whose study or series nobody names."""
         are_instances = bool(selection.sop_instance_uids)
-        places: list[Location] = []
         for uid in dict.fromkeys(selection.sop_instance_uids or selection.series_instance_uids):
             go_on()
-            found = self._catalogue.locate(selection.space, uid)
-            # A series may have the UID of an instance, or the other way round.
-            places += [
-                place for place in found if _is_within(place, selection) and _is_instance(place) == are_instances
-            ]
-        if are_instances:
-            yield from self._contents.read_instances_at([_key(place) for place in places])
+            for place in self._catalogue.locate(selection.space, uid):
+                # A series may have the UID of an instance, or the other way round.
+                if _is_within(place, selection) and _is_instance(place) == are_instances:
+                    yield place
+
+    def _of_patient(self, selection: Selection, places: Iterator[Location]) -> Iterator[Location]:
+        if not selection.patient_id:
+            yield from places
+            return
+        while some := list(islice(places, _AT_A_TIME)):
+            studies = set(self._studies_of_patient(selection, dict.fromkeys(place.study for place in some)))
+            yield from (place for place in some if place.study in studies)
+
+    def _at(self, selection: Selection, places: Iterator[Location]) -> Iterator[Instance]:
+        if selection.sop_instance_uids:
+            yield from self._named(map(_key, places))
             return
         for place in places:
             yield from self._contents.read_instances(place.study, place.series_instance_uid)
 
-    def _of_patient(self, selection: Selection, instances: Iterable[Instance]) -> Iterator[Instance]:
-        if not selection.patient_id:
-            yield from instances
-            return
-        found = list(instances)
-        studies = set(self._studies_of_patient(selection, {instance.key.study: None for instance in found}))
-        yield from (instance for instance in found if instance.key.study in studies)
+    def _named(self, keys: Iterable[InstanceKey]) -> Iterator[Instance]:
+        left = iter(keys)
+        while some := list(islice(left, _AT_A_TIME)):
+            yield from self._contents.read_instances_at(some)
 
     def _studies_of_patient(self, selection: Selection, studies: Iterable[StudyKey]) -> Iterator[StudyKey]:
-        query = _query(selection)
-        for study in self._catalogue.read_studies(list(studies)):
-            if query.is_met_by_study(study):
-                yield study.key
+        query, left = _query(selection), iter(studies)
+        while some := list(islice(left, _AT_A_TIME)):
+            for study in self._catalogue.read_studies(some):
+                if query.is_met_by_study(study):
+                    yield study.key
 
     def _all_of_patient(self, selection: Selection) -> Iterator[StudyKey]:
         query = _query(selection)
@@ -138,7 +152,9 @@ class SelectInstances:
 
 def _query(selection: Selection) -> Query:
     criteria = {PATIENT_ID.tag: OneOf(frozenset({selection.patient_id}))}
-    return Query(selection.space, Level.STUDY, criteria, _STUDIES_AT_A_TIME)
+    if selection.issuer_of_patient_id:
+        criteria[_ISSUER_OF_PATIENT_ID] = OneOf(frozenset({selection.issuer_of_patient_id}))
+    return Query(selection.space, Level.STUDY, criteria, _AT_A_TIME)
 
 
 def _is_instance(place: Location) -> bool:
