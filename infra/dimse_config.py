@@ -8,6 +8,11 @@ from infra.dimse_tls_config import DimseTlsConfiguration
 from infra.fargate_config import INCLUDED_SPOOL_GIB, is_network, task_size, vpc_cidr
 from infra.section import ConfigurationError, Section
 
+PORT = 11112
+"""Where a task listens without TLS, whatever the load balancer's port: a process that is not root may not take 104."""
+TLS_PORT = 2762
+"""Where it listens with TLS."""
+
 _AWS_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
 
 
@@ -46,7 +51,7 @@ class DimseConfiguration:
     Attributes
     ----------
     port
-        Where it listens without TLS; the load balancer passes it on only if it is internal.
+        Of the load balancer, without TLS; not offered if `tls` is the only way in.
     peer_cidrs
         The networks that may connect.
     cidr
@@ -108,7 +113,13 @@ class DimseConfiguration:
     @property
     def ports(self) -> tuple[int, ...]:
         """Those of a task; the first is the one without TLS."""
-        return (self.port, self.tls.port) if self.tls else (self.port,)
+        return (PORT, TLS_PORT) if self.tls else (PORT,)
+
+    @property
+    def offered(self) -> dict[int, int]:
+        """The ports of the load balancer, each with the one of a task that it leads to."""
+        in_the_clear = {} if self.tls and self.tls.only else {self.port: PORT}
+        return in_the_clear | ({self.tls.port: TLS_PORT} if self.tls else {})
 
     @property
     def admits_nobody(self) -> bool:
@@ -133,11 +144,12 @@ class DimseConfiguration:
         cidr = vpc_cidr(section, "10.111.12.0/24")
         cpu, memory_mib = task_size(section, default_cpu=1024)
         tasks = section.number("tasks", 1, least=1, most=100)
+        internet_facing = section.flag("internet_facing", default=False)
         configured = cls(
-            port=section.number("port", 11112, least=1, most=65535),
+            port=section.number("port", PORT, least=1, most=65535),
             peer_cidrs=peer_cidrs,
             cidr=cidr,
-            internet_facing=section.flag("internet_facing", default=False),
+            internet_facing=internet_facing,
             cpu=cpu,
             memory_mib=memory_mib,
             tasks=tasks,
@@ -149,11 +161,13 @@ class DimseConfiguration:
             callers=section.choice("callers", "registered", ("registered", "any")),
             peers=peers(section.value("peers", []), spaces=spaces),
             unknown_sop_classes=section.choice("unknown_sop_classes", "accept", ("accept", "refuse")),
-            tls=DimseTlsConfiguration.of(section.value("tls")) if "tls" in section else None,
+            tls=DimseTlsConfiguration.of(section.value("tls"), only=internet_facing) if "tls" in section else None,
             vpc=VpcConfiguration.of(section.value("vpc")) if "vpc" in section else None,
         )
-        if configured.tls and configured.tls.port == configured.port:
+        if configured.tls and not configured.tls.only and configured.tls.port == configured.port:
             raise ConfigurationError("imaging.dimse.tls.port must be another than imaging.dimse.port.")
-        if configured.internet_facing and not configured.tls:
-            raise section.error("internet_facing", "false without tls: across the internet nothing goes in the clear")
+        if internet_facing and not (configured.tls and configured.tls.only):
+            raise section.error(
+                "internet_facing", "false unless tls is the only way in: across the internet nothing goes in the clear"
+            )
         return configured if section.flag("enabled", default=True) else None

@@ -15,7 +15,9 @@ class DimseTlsConfiguration:
     Attributes
     ----------
     port
-        2762 is the one that PS3.15 and IANA have for it.
+        Of the load balancer; 2762 is the one that PS3.15 and IANA have for it.
+    only
+        Whether nothing else is offered: unless stated, where callers need a certificate, and across the internet.
     certificate_secret_arn
         Of our private key and certificate chain, PEM.
     client_ca_secret_arn
@@ -25,6 +27,7 @@ class DimseTlsConfiguration:
     """
 
     port: int
+    only: bool
     certificate_secret_arn: str
     client_ca_secret_arn: str
     kms_key_arn: str
@@ -35,12 +38,20 @@ class DimseTlsConfiguration:
         return tuple(filter(None, (self.certificate_secret_arn, self.client_ca_secret_arn)))
 
     @classmethod
-    def of(cls, values: object) -> "DimseTlsConfiguration":
-        """Read ``imaging.dimse.tls``."""
+    def of(cls, values: object, *, only: bool) -> "DimseTlsConfiguration":
+        """Read ``imaging.dimse.tls``.
+
+        Parameters
+        ----------
+        only
+            Whether it is the only way in even if callers need no certificate, unless stated.
+        """
         section = Section("imaging.dimse.tls", values, cls.__dataclass_fields__)
+        client_ca_secret_arn = section.text("client_ca_secret_arn", "", pattern=f"|{SECRET_ARN}", must=_SECRET)
         return cls(
             port=section.number("port", 2762, least=1, most=65535),
+            only=section.flag("only", default=only or bool(client_ca_secret_arn)),
             certificate_secret_arn=section.text("certificate_secret_arn", pattern=SECRET_ARN, must=_SECRET),
-            client_ca_secret_arn=section.text("client_ca_secret_arn", "", pattern=f"|{SECRET_ARN}", must=_SECRET),
+            client_ca_secret_arn=client_ca_secret_arn,
             kms_key_arn=section.text("kms_key_arn", "", pattern=f"|{KMS_KEY_ARN}", must="the ARN of a KMS key"),
         )

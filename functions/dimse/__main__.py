@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -14,7 +13,7 @@ from functions.dimse.worker import Compose, Shared, Watch, work
 from imaging import bootstrap
 from imaging.dimse.association_limit import AssociationLimit
 from imaging.dimse.configured_peers import configured_peers
-from imaging.dimse.connection_server import Listening, listening_at
+from imaging.dimse.connection_server import Listening, bound_to
 from imaging.settings import MissingSetting, Settings, WrongSetting
 
 _TELL_SECONDS = 60.0
@@ -25,16 +24,18 @@ def serve(environment: Mapping[str, str], compose: Compose, tell_seconds: float 
 
     Nothing here starts a thread or opens a connection: processes are forked from this one.
     """
-    settings, logger = Settings(environment), Logger()
+    settings = Settings(environment)
     workers = int(settings.get("DIMSE_WORKERS", "0")) or _processors()
     try:
+        settings["POWERTOOLS_METRICS_NAMESPACE"]  # no line that is a metric could be written without it
         shared = Shared(
             {"PIXEL_WORKERS": "1", **environment},  # there are as many workers as processors
             compose,
             configured_peers(settings),
-            _listen(settings, "DIMSE_PORT"),
-            _listen(settings, "DIMSE_TLS_PORT") if settings.get("DIMSE_TLS_PORT") else None,
+            _bind(settings, "DIMSE_PORT"),
+            _bind(settings, "DIMSE_TLS_PORT") if settings.get("DIMSE_TLS_PORT") else None,
             AssociationLimit(int(settings.get("DIMSE_MAX_ASSOCIATIONS", "32")), workers),
+            workers,
             stop_seconds=float(settings.get("DIMSE_STOP_SECONDS", "110")),
         )
     except (MissingSetting, WrongSetting) as wrong:
@@ -43,18 +44,16 @@ def serve(environment: Mapping[str, str], compose: Compose, tell_seconds: float 
     supervisor = Supervisor(
         workers,
         partial(work, shared),
-        Watch(shared, StructuredJournal(logger)),
+        Watch(shared, StructuredJournal(Logger())),
         stop_seconds=shared.stop_seconds,
         tell_seconds=tell_seconds,
     )
-    tls: dict[str, Any] = {"tls_port": shared.listening_for_tls.port} if shared.listening_for_tls else {}
-    logger.info("Listening for DICOM associations", port=shared.listening.port, **tls, workers=workers)
     return supervisor.run()
 
 
-def _listen(settings: Settings, port: str) -> Listening:
+def _bind(settings: Settings, port: str) -> Listening:
     try:
-        return listening_at((settings["DIMSE_BIND_ADDRESS"], int(settings[port])))
+        return bound_to((settings["DIMSE_BIND_ADDRESS"], int(settings[port])))
     except OSError as refused:
         reason = os.strerror(refused.errno) if refused.errno else str(refused)
         raise WrongSetting(f"Port {settings[port]} cannot be used ({reason}); set {port} to another.") from None

@@ -104,9 +104,22 @@ class StructuredJournal:
         """Say who could not be spoken to in secret."""
         self._logger.warning("TLS handshake failed", address=address, why=why, **metrics({}, {"HandshakesFailed": 1}))
 
+    def certificate_missing(self, failure: Unavailable) -> None:
+        """Say that nobody comes in by TLS."""
+        self._logger.error("TLS has no certificate; nobody comes in by it until it has", why=str(failure))
+
     def certificate_kept(self, failure: Unavailable) -> None:
         """Say that a certificate may run out."""
         self._logger.error("TLS goes on with the certificate read before", why=str(failure))
+
+    def listening(self, port: int, tls_port: int | None, workers: int) -> None:
+        """Say that whoever calls is served from now on."""
+        tls: dict[str, Any] = {"tls_port": tls_port} if tls_port else {}
+        self._logger.info("Listening for DICOM associations", port=port, **tls, workers=workers)
+
+    def watch_failed(self, failure: Exception) -> None:
+        """Say where the fault is that kept the supervisor from saying something else."""
+        self._logger.error("The supervisor could not say what it saw", extra=nameless(failure))
 
     def worker_died(self, code: int) -> None:
         """Say that associations were cut; another worker takes the place."""

@@ -35,6 +35,8 @@ class Shared:
         Where connections come in that are not encrypted.
     listening_for_tls
         None where there is no TLS.
+    workers
+        How many there are.
     stop_seconds
         In which associations may end.
     """
@@ -45,7 +47,13 @@ class Shared:
     listening: Listening
     listening_for_tls: Listening | None
     limit: AssociationLimit
+    workers: int
     stop_seconds: float
+
+    @property
+    def all_listening(self) -> list[Listening]:
+        """Where connections come in."""
+        return [self.listening, *([self.listening_for_tls] if self.listening_for_tls else [])]
 
 
 class Watch:
@@ -55,15 +63,20 @@ class Watch:
         self._shared = shared
         self._journal = journal
 
+    def serving(self) -> None:
+        """See `functions.dimse.supervisor.Watching`."""
+        for_tls = self._shared.listening_for_tls
+        tls_port = for_tls.port if for_tls else None
+        self._journal.listening(self._shared.listening.port, tls_port, self._shared.workers)
+
     def gone(self, place: int) -> None:
         """See `functions.dimse.supervisor.Watching`: its associations are over."""
         self._shared.limit.clear(place)
 
     def stopping(self) -> None:
         """See `functions.dimse.supervisor.Watching`: take no connection any more, in any process."""
-        for one in (self._shared.listening, self._shared.listening_for_tls):
-            if one:
-                one.stop()
+        for one in self._shared.all_listening:
+            one.stop()
 
     def died(self, code: int) -> None:
         """See `functions.dimse.supervisor.Watching`."""
@@ -73,14 +86,20 @@ class Watch:
         """See `functions.dimse.supervisor.Watching`."""
         self._journal.in_flight(self._shared.limit.in_flight)
 
+    def failed(self, failure: Exception) -> None:
+        """See `functions.dimse.supervisor.Watching`."""
+        self._journal.watch_failed(failure)
 
-def work(shared: Shared, place: int, lifeline: int) -> int:
+
+def work(shared: Shared, place: int, lifeline: int, say_ready: Callable[[], object]) -> int:
     """Serve until SIGTERM comes or the supervisor is gone, let associations end, and return the exit code.
 
     Parameters
     ----------
     lifeline
         A file that comes to its end when the supervisor does.
+    say_ready
+        Called when connections are taken.
     """
     signals = Signals(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
@@ -99,12 +118,16 @@ def work(shared: Shared, place: int, lifeline: int) -> int:
     beside = [threading.Thread(target=run, args=(stopping,), daemon=True) for run in serving.beside]
     for thread in beside:
         thread.start()
+    for one in shared.all_listening:
+        one.listen()  # not before: a health check that finds the port open finds somebody behind it
     server.start()
+    say_ready()
     signals.wait(files=(lifeline,))
     server.drain(shared.stop_seconds)
     stopping.set()
     for thread in beside:
         thread.join(_LAST_WORDS_SECONDS)
+    serving.close()
     return 0
 
 

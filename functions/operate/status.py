@@ -94,7 +94,7 @@ def _lines(waiting: Waiting) -> list[str]:
         if count:
             lines.append(f"{count:,} {what}; the oldest waits for {terminal.age(seconds)}.")
     if waiting.commitments_pending:
-        lines.append(f"{waiting.commitments_pending:,} results of storage commitment are not confirmed yet.")
+        lines.append(f"Results of storage commitment that are not confirmed yet: {waiting.commitments_pending:,}.")
     return lines or ["Nothing is waiting: every study has its revision, and every revision is told."]
 
 

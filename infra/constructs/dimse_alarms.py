@@ -15,6 +15,7 @@ REJECTIONS = {
     "calling AE title not in the registry": "name it in imaging.dimse.peers, if it may",
     "calling AE title comes from another address than the registry has": "mend its entry in imaging.dimse.peers",
     "calling AE title may not speak to this space": "mend its entry in imaging.dimse.peers, or the AE title it calls",
+    "too many connections": "somebody opens connections and asks for nothing; the endpoint's log has the address",
 }
 """Reasons, as the endpoint counts them, that last until somebody does something; and what that is."""
 FULL = "too many associations"

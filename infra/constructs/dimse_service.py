@@ -16,7 +16,7 @@ from infra.constructs.dimse_nodes import way_to_nodes
 from infra.constructs.fargate_process import fargate_service, fargate_task, logs_of
 from infra.constructs.grants import Grants
 from infra.constructs.metrics import AVERAGE, ours
-from infra.dimse_config import DimseConfiguration
+from infra.dimse_config import PORT, DimseConfiguration
 
 ASSOCIATIONS_IN_FLIGHT = "AssociationsInFlight"
 """Each task says once a minute how many associations it serves."""
@@ -93,7 +93,7 @@ class DimseService(Construct):
             description="Who may connect to the DIMSE endpoint.",
             allow_all_outbound=False,
         )
-        for port in self._offered:
+        for port in self._dimse.offered:
             for cidr in self._dimse.peer_cidrs:
                 door.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(port), "A peer's network.")
         for port in self._dimse.ports:
@@ -101,11 +101,6 @@ class DimseService(Construct):
             # health checks. Elastic Load Balancing, Security groups for Network Load Balancers.
             self._network.tasks.connections.allow_from(door, ec2.Port.tcp(port), "From the load balancer.")
         return door
-
-    @property
-    def _offered(self) -> tuple[int, ...]:
-        """The ports of the load balancer; to the internet none that is in the clear."""
-        return self._dimse.ports[1:] if self._dimse.internet_facing else self._dimse.ports
 
     def _load_balancer(self, service: ecs.FargateService) -> elbv2.NetworkLoadBalancer:
         load_balancer = elbv2.NetworkLoadBalancer(
@@ -123,24 +118,24 @@ class DimseService(Construct):
             "ELB2",
             "A network load balancer logs TLS listeners alone, and here the tasks end TLS; they log each association.",
         )
-        for port in self._offered:
-            self._listen(load_balancer, service, port)
+        for port, task_port in self._dimse.offered.items():
+            self._listen(load_balancer, service, port, task_port)
         return load_balancer
 
-    def _listen(self, load_balancer: elbv2.NetworkLoadBalancer, service: ecs.FargateService, port: int) -> None:
-        name = "Dimse" if port == self._dimse.port else "DimseTls"
+    def _listen(
+        self, load_balancer: elbv2.NetworkLoadBalancer, service: ecs.FargateService, port: int, task_port: int
+    ) -> None:
+        name = "Dimse" if task_port == PORT else "DimseTls"
         container = service.task_definition.default_container
         assert container
         load_balancer.add_listener(name, port=port, protocol=elbv2.Protocol.TCP).add_targets(
             "Tasks",
-            port=port,
+            port=task_port,
             protocol=elbv2.Protocol.TCP,
-            targets=[service.load_balancer_target(container_name=container.container_name, container_port=port)],
+            targets=[service.load_balancer_target(container_name=container.container_name, container_port=task_port)],
             # The registry of application entities knows hosts and networks.
             preserve_client_ip=True,
             deregistration_delay=_LEAVES_AFTER,
             # Without TLS in every case: a connection that says nothing is no failed handshake.
-            health_check=elbv2.HealthCheck(
-                protocol=elbv2.Protocol.TCP, port=str(self._dimse.port), interval=Duration.seconds(10)
-            ),
+            health_check=elbv2.HealthCheck(protocol=elbv2.Protocol.TCP, port=str(PORT), interval=Duration.seconds(10)),
         )

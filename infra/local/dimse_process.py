@@ -30,6 +30,7 @@ def start(settings: Settings, chosen_tls_port: int | None, log_file: Path) -> Ch
         "DIMSE_PORT": str(settings.dimse_port),
         "DIMSE_BIND_ADDRESS": HOST,
         "DIMSE_STOP_SECONDS": "8",
+        "AWS_READ_TIMEOUT_SECONDS": "30",  # this AWS shares the machine, and is slow when that is busy
         **({"DIMSE_TLS_PORT": str(chosen_tls_port)} if chosen_tls_port else {}),
         **registry(local_context(settings)["imaging"].get("dimse") or {}, task_environment(STACK)),
     }

@@ -80,7 +80,7 @@ class Synthesis:
                 [sys.executable, "-m", "infra.app"], cwd=ROOT, env=environment, stdout=log, stderr=log, check=False
             )
         if ended.returncode:
-            raise CannotRun(f"The CDK app could not be synthesised; {self._log_file} says why.")
+            raise CannotRun(_complaint(self._log_file))
         self._stamp.write_text(self._digest)
 
     def _digest_of_sources(self) -> str:
@@ -90,6 +90,12 @@ class Synthesis:
             digest.update(f"{path.relative_to(ROOT)}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
+
+
+def _complaint(log_file: Path) -> str:
+    """The sentence that refuses a setting, where the log ends in one; else where to read on."""
+    *_, last = log_file.read_text(errors="replace").splitlines() or [""]
+    return last if last.startswith("imaging") else f"The CDK app could not be synthesised; {log_file} says why."
 
 
 def _sources() -> Iterator[Path]:

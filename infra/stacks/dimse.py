@@ -10,7 +10,7 @@ from infra.constructs.dimse_alarms import DimseAlarms
 from infra.constructs.dimse_network import DimseNetwork
 from infra.constructs.dimse_service import DimseService
 from infra.constructs.fargate_process import STOP_TIMEOUT
-from infra.dimse_config import DimseConfiguration
+from infra.dimse_config import PORT, TLS_PORT, DimseConfiguration
 from infra.dimse_peer_config import peers_setting
 from infra.stacks.pipeline import FinalizeQueue
 
@@ -74,7 +74,7 @@ class DimseStack(Stack):
 
 def _dimse_environment(dimse: DimseConfiguration) -> dict[str, str]:
     environment = {
-        "DIMSE_PORT": str(dimse.port),
+        "DIMSE_PORT": str(PORT),
         "DIMSE_BIND_ADDRESS": "0.0.0.0",
         "DIMSE_WORKERS": str(dimse.workers),
         "DIMSE_MAX_ASSOCIATIONS": str(dimse.max_associations),
@@ -86,11 +86,14 @@ def _dimse_environment(dimse: DimseConfiguration) -> dict[str, str]:
         # Of each worker.
         "PIXEL_WORKERS": str(dimse.pixel_workers),
         "PIXEL_WORKER_MIB": str(dimse.pixel_worker_mib),
+        # Whoever sends gives up after half a minute to a minute: if AWS hangs it shall hear of it before.
+        "AWS_READ_TIMEOUT_SECONDS": "6",
+        "AWS_MAX_ATTEMPTS": "3",
         # Of the C library, which else keeps what each thread has freed.
         "MALLOC_ARENA_MAX": "2",
     }
     if dimse.tls:
-        environment["DIMSE_TLS_PORT"] = str(dimse.tls.port)
+        environment["DIMSE_TLS_PORT"] = str(TLS_PORT)
         environment["DIMSE_TLS_CERTIFICATE_SECRET_ARN"] = dimse.tls.certificate_secret_arn
         if dimse.tls.client_ca_secret_arn:
             environment["DIMSE_TLS_CLIENT_CA_SECRET_ARN"] = dimse.tls.client_ca_secret_arn

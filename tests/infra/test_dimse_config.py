@@ -72,7 +72,29 @@ def test_knows_the_secrets_of_tls():
     assert (tls.port, tls.secret_arns, tls.kms_key_arn) == (2762, (CERTIFICATE, CLIENT_CA), KEY)
     assert alone
     assert alone.secret_arns == (CERTIFICATE,)
-    assert read(tls={**TLS, "port": 2761}).ports == (11112, 2761)
+
+
+def test_a_task_has_ports_that_whoever_is_not_root_may_take_whatever_is_offered():
+    dimse = read(port=104, tls={"certificate_secret_arn": CERTIFICATE, "port": 400})
+
+    assert dimse.ports == (11112, 2762)
+    assert dimse.offered == {104: 11112, 400: 2762}
+    assert read().offered == {11112: 11112}
+
+
+@pytest.mark.parametrize(
+    ("settings", "offered"),
+    [
+        ({"tls": TLS}, {2762}),
+        ({"tls": {**TLS, "only": False}}, {11112, 2762}),
+        ({"tls": {"certificate_secret_arn": CERTIFICATE}}, {11112, 2762}),
+        ({"tls": {"certificate_secret_arn": CERTIFICATE, "only": True}}, {2762}),
+        ({"tls": {"certificate_secret_arn": CERTIFICATE, "only": True, "port": 11112}}, {11112}),
+        ({"tls": {"certificate_secret_arn": CERTIFICATE}, "internet_facing": True}, {2762}),
+    ],
+)
+def test_where_callers_need_a_certificate_and_across_the_internet_tls_is_the_only_way_in(settings, offered):
+    assert read(**settings).offered.keys() == offered
 
 
 def test_what_is_taken_is_what_the_process_can_read():
@@ -108,12 +130,14 @@ def test_one_title_may_have_another_entry_for_other_addresses_or_spaces():
         ({"tasks": 4, "max_tasks": 3}, "max_tasks"),
         ({"max_associations": 0}, "max_associations"),
         ({"internet_facing": True}, "internet_facing"),
+        ({"internet_facing": True, "tls": {**TLS, "only": False}}, "internet_facing"),
+        ({"tls": {**TLS, "only": "yes"}}, "tls.only"),
         ({"tls": {}}, "tls.certificate_secret_arn"),
         ({"tls": {**TLS, "certificate_secret_arn": "dimse"}}, "tls.certificate_secret_arn"),
         ({"tls": {**TLS, "client_ca_secret_arn": CLIENT_CA[:-7]}}, "tls.client_ca_secret_arn"),
         ({"tls": {**TLS, "kms_key_arn": "alias/dimse"}}, "tls.kms_key_arn"),
         ({"tls": {**TLS, "port": 0}}, "tls.port"),
-        ({"tls": {**TLS, "port": 11112}}, "tls.port"),
+        ({"tls": {**TLS, "port": 11112, "only": False}}, "tls.port"),
         ({"peers": {"PACS": {}}}, "peers"),
         ({"peers": [NODE, {**NODE, "host": "10.1.2.4"}]}, "peers"),
         ({"peers": [{"ae_title": "CT"}, {"ae_title": "CT"}]}, "peers"),

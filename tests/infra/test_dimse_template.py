@@ -61,17 +61,22 @@ def test_the_configured_networks_alone_may_connect_and_from_the_internet_by_tls_
 def inside(synthesise):
     """Within a hospital, with TLS and many peers."""
     peers = [{"ae_title": f"AE{n}", "host": f"10.1.{n}.1", "port": 104} for n in range(120)]
-    tls = {"certificate_secret_arn": CERTIFICATE}
-    return synthesise("inside", {"dimse": {"peer_cidrs": ["10.0.0.0/8"], "peers": peers, "tls": tls}})
+    tls = {"certificate_secret_arn": CERTIFICATE, "port": 400}
+    return synthesise("inside", {"dimse": {"peer_cidrs": ["10.0.0.0/8"], "port": 104, "peers": peers, "tls": tls}})
 
 
 def test_within_a_hospital_both_ports_are_offered_and_both_checked_by_the_one_without_tls(inside):
-    assert {port for _, port, _ in offered(inside)} == {11112, 2762}
+    assert {port for _, port, _ in offered(inside)} == {104, 400}
+    assert {each["Port"] for each in of_stack(STACK, inside.properties("AWS::ElasticLoadBalancingV2::Listener"))} == {
+        *(104, 400),
+    }
     assert {group["Port"] for group in target_groups(inside)} == {11112, 2762}
     assert {group["HealthCheckPort"] for group in target_groups(inside)} == {"11112"}
     [service] = of_stack(STACK, inside.properties("AWS::ECS::Service"))
     assert {each["ContainerPort"] for each in service["LoadBalancers"]} == {11112, 2762}
-    assert "DIMSE_TLS_CLIENT_CA_SECRET_ARN" not in variables(inside)
+    told = variables(inside)
+    assert (told["DIMSE_PORT"], told["DIMSE_TLS_PORT"]) == ("11112", "2762")  # uid 10001 may take no port below 1024
+    assert "DIMSE_TLS_CLIENT_CA_SECRET_ARN" not in told
 
 
 def test_the_tasks_see_who_calls_and_go_on_with_what_they_have_when_they_are_to_stop(full):
@@ -80,14 +85,14 @@ def test_the_tasks_see_who_calls_and_go_on_with_what_they_have_when_they_are_to_
 
     assert attributes["preserve_client_ip.enabled"] == "true"
     assert int(attributes["deregistration_delay.timeout_seconds"]) == 600
-    assert (target_group["HealthCheckProtocol"], target_group["HealthCheckPort"]) == ("TCP", "104")
+    assert (target_group["HealthCheckProtocol"], target_group["HealthCheckPort"]) == ("TCP", "11112")
 
 
 def test_the_tasks_let_the_load_balancer_in_whoever_it_speaks_for(full):
     rules = of_stack(STACK, full.properties("AWS::EC2::SecurityGroupIngress"))
     from_the_door = [rule for rule in rules if "Door" in flat(rule["SourceSecurityGroupId"])]
 
-    assert {rule["FromPort"] for rule in from_the_door} == {104, 2762}
+    assert {rule["FromPort"] for rule in from_the_door} == {11112, 2762}
     assert not any("CidrIp" in rule for rule in rules)
 
 
@@ -123,6 +128,15 @@ def test_a_task_knows_what_its_process_reads(full, deployed):
     assert told_by_default["DIMSE_CALLERS"] == "registered"
     assert told_by_default["DIMSE_UNKNOWN_SOP_CLASSES"] == "accept"
     assert told_by_default["DIMSE_WORKERS"] == "2"
+
+
+def test_whoever_sends_hears_within_half_a_minute_that_aws_hangs(deployed):
+    told = variables(deployed)
+    attempts = int(told["AWS_MAX_ATTEMPTS"])
+    pauses = sum(2**number for number in range(attempts - 1))  # at most: botocore's standard mode draws up to that
+
+    # And a second each in which boto3 waits for 100 Continue.
+    assert attempts * (float(told["AWS_READ_TIMEOUT_SECONDS"]) + 1) + pauses < 25
 
 
 def test_a_data_set_may_take_half_of_the_disk_that_a_task_has(full, deployed):

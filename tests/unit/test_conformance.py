@@ -8,16 +8,16 @@ from pydicom.uid import UID
 
 from imaging import model
 from imaging.dicomweb.status import failure_reason, http_status
-from imaging.dimse import c_move, retrieve, status, sub_operations
+from imaging.dimse import status
 from imaging.dimse.extended_negotiation import FIELDS_OF_SERVICE
 from imaging.dimse.negotiation import IDLE_SECONDS, NEGOTIATION_SECONDS
+from imaging.dimse.pdus import MAX_PDU_LENGTH_BYTES
 from imaging.dimse.peers import Service
 from imaging.dimse.policy import REJECTIONS
 from imaging.dimse.presentation_contexts import MESSAGE_TRANSFER_SYNTAXES
 from imaging.dimse.sop_classes import SERVICE_OF_SOP_CLASS
 from imaging.dimse.status import STATUS_OF_REASON
 from imaging.dimse.storage_commitment_messages import FAILURE_REASONS
-from imaging.dimse.upper_layer import MAX_PDU_LENGTH_BYTES
 from imaging.errors import RejectReason
 from imaging.fhir import endpoint, imaging_study
 from imaging.reading.query_keys import MATCH_KEYS
@@ -151,15 +151,15 @@ def test_states_every_status_of_dimse():
         status.OUT_OF_RESOURCES,
     }
     assert statuses("C-MOVE and C-GET status |") == {
-        sub_operations.SUCCESS,
-        sub_operations.PENDING,
-        sub_operations.CANCELLED,
-        sub_operations.SOME_FAILED,
-        sub_operations.TOO_MANY_MATCHES,
-        sub_operations.NONE_SENT,
-        c_move.MOVE_DESTINATION_UNKNOWN,
-        retrieve.IDENTIFIER_DOES_NOT_MATCH,
-        retrieve.UNABLE_TO_PROCESS,
+        status.SUCCESS,
+        status.PENDING,
+        status.CANCELLED,
+        status.SOME_FAILED,
+        status.TOO_MANY_MATCHES,
+        status.NONE_SENT,
+        status.MOVE_DESTINATION_UNKNOWN,
+        status.IDENTIFIER_DOES_NOT_MATCH,
+        status.UNABLE_TO_PROCESS,
     }
     assert statuses("N-ACTION status |") == {
         status.SUCCESS,

@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
+from infra.local.failure import CannotRun
 from infra.local.settings import Settings
-from infra.local.synthesis import local_context
+from infra.local.synthesis import Synthesis, local_context
 
 
 def test_settings_that_are_passed_on_take_the_place_of_those_in_cdk_json_but_not_of_this_machines(monkeypatch):
@@ -26,3 +29,12 @@ def test_how_studies_are_published_is_passed_on_but_not_where(monkeypatch):
     imaging = local_context(settings)["imaging"]
 
     assert imaging["fhir"] == {"base_url": settings.fhir, "patient": "create-only", "document_references": True}
+
+
+def test_a_wrong_setting_is_told_in_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"imaging": {"dimse": {"callers": "all"}}}))
+    synthesis = Synthesis(Settings.of({}), tmp_path / "out", tmp_path / "synthesis.log")
+    (tmp_path / "out").mkdir()
+
+    with pytest.raises(CannotRun, match=r"^imaging\.dimse\.callers must be 'registered' or 'any', not 'all'\.$"):
+        synthesis.make()

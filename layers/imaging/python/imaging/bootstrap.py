@@ -126,6 +126,7 @@ if TYPE_CHECKING:
     from imaging.dimse.accepted_association import Services
     from imaging.dimse.c_find import CFind
     from imaging.dimse.connection_server import Secure
+    from imaging.dimse.handshake import Handshake
     from imaging.dimse.journal import Journal as DimseJournal
     from imaging.dimse.peers import Peers
     from imaging.dimse.storage_commitment import NAction
@@ -281,7 +282,7 @@ class Committing:
 def dimse_commitment(
     environment: Environment, peers: "Peers", journal: "DimseJournal", commitment_journal: "CommitmentJournal"
 ) -> Committing:
-    """Storage commitment, for the one process that calls this: what it holds it holds under a name of its own."""
+    """Storage commitment, for the one process that calls this."""
     from imaging.dimse.storage_commitment import NAction  # noqa: PLC0415 - pynetdicom is slow to import
     from imaging.dimse.storage_commitment_reports import CommitmentReports  # noqa: PLC0415
     from imaging.dimse.tls import client_context  # noqa: PLC0415
@@ -295,7 +296,6 @@ def dimse_commitment(
         peers,
         commitment_journal,
         clock=now,
-        token=uuid4().hex,
         secure=_dimse_context(settings, journal, client_context),
     )
     return Committing(NAction(reports, now), reports)
@@ -311,12 +311,15 @@ class DimseServing:
         Shakes hands where connections come in by TLS; None without a certificate.
     beside
         What runs in threads beside the associations, until it is told to stop.
+    close
+        Ends the processes that work on pixels.
     """
 
     services: "Services"
     hint_release: HintRelease | None = None
     secure: "Secure | None" = None
     beside: Sequence[Callable[[Event], None]] = ()
+    close: Callable[[], object] = lambda: None
 
 
 def dimse_serving(
@@ -329,7 +332,7 @@ def dimse_serving(
     from imaging.dimse.c_echo import VERIFICATION, CEcho  # noqa: PLC0415
     from imaging.dimse.c_find import FIND_SOP_CLASSES  # noqa: PLC0415
     from imaging.dimse.c_store import CStore  # noqa: PLC0415
-    from imaging.dimse.storage_commitment_messages import STORAGE_COMMITMENT  # noqa: PLC0415
+    from imaging.dimse.sop_classes import STORAGE_COMMITMENT_PUSH_MODEL  # noqa: PLC0415
 
     settings = Settings(environment)
     max_object_bytes = int(settings.get("DIMSE_MAX_OBJECT_BYTES", str(1024**3)))
@@ -338,15 +341,20 @@ def dimse_serving(
         C_ECHO: Served(CEcho(), frozenset({VERIFICATION})),
         C_STORE: Served(CStore(store_instance(environment), journal, max_object_bytes)),
         C_FIND: Served(dimse_find(environment), FIND_SOP_CLASSES),
-        N_ACTION: Served(committing.service, frozenset({STORAGE_COMMITMENT})),
+        N_ACTION: Served(committing.service, frozenset({STORAGE_COMMITMENT_PUSH_MODEL})),
         **dimse_retrieve(environment, peers, journal),
     }
+    handshake = _dimse_handshake(settings, journal)
     return DimseServing(
-        services, hint_release(environment), _dimse_handshake(settings, journal), (committing.reports.run,)
+        services,
+        hint_release(environment),
+        handshake,
+        (committing.reports.run, *([handshake.rehearse] if handshake else [])),
+        _pixel_worker(settings).close,
     )
 
 
-def _dimse_handshake(settings: Settings, journal: "DimseJournal") -> "Secure | None":
+def _dimse_handshake(settings: Settings, journal: "DimseJournal") -> "Handshake | None":
     if not settings.get("DIMSE_TLS_CERTIFICATE_SECRET_ARN"):
         return None
     from imaging.dimse.handshake import Handshake  # noqa: PLC0415 - pynetdicom is slow to import
@@ -380,7 +388,7 @@ def dimse_retrieve(environment: Environment, peers: "Peers", journal: "DimseJour
     settings = Settings(environment)
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
     read_ahead = ReadAhead()
-    worker = _pixel_worker(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
+    worker = _pixel_worker(settings)
     instances = RetrieveInstances(catalogue, objects, objects, read_ahead)
     transcode = TranscodeInstance(objects, InstanceHeaders(objects), InstancePixels(objects, read_ahead), worker)
     retrieve = Retrieve(
@@ -501,7 +509,7 @@ def cross_origin(environment: Environment) -> CrossOrigin:
 def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
     read_ahead, source = ReadAhead(), DynamoDbFeedSource(_table(settings))
-    worker = _pixel_worker(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
+    worker = _pixel_worker(settings)
     headers, pixels = InstanceHeaders(objects), InstancePixels(objects, read_ahead)
     retrieve = RetrieveInstances(catalogue, objects, objects, read_ahead)
     return ReadResources(
@@ -530,8 +538,12 @@ def _read_ahead() -> ReadAhead:
     return ReadAhead()
 
 
+def _pixel_worker(settings: Settings) -> WorkerPool:
+    return _pixel_workers(int(settings.get("PIXEL_WORKERS", "0")), int(settings.get("PIXEL_WORKER_MIB", "2048")))
+
+
 @cache
-def _pixel_worker(size: int, memory_mib: int) -> WorkerPool:
+def _pixel_workers(size: int, memory_mib: int) -> WorkerPool:
     """One for the process: its workers are processes themselves."""
     return WorkerPool(size or None, max_memory_bytes=memory_mib * 1024 * 1024)
 

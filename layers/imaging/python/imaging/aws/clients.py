@@ -1,5 +1,6 @@
 """boto3 clients, one per service and process, and their failures in our words."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,15 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from imaging.errors import Unavailable
 
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 5},
-    max_pool_connections=32,
-    signature_version="v4",
-)
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))  # pre-signed addresses with response headers need it
-
+_READ_TIMEOUT_SECONDS = "30"
+_ATTEMPTS = "5"
 
 _turn = threading.Lock()
 _make_client: Callable[..., Any] = boto3.client
@@ -35,7 +29,18 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' clas
 @cache
 def made(service: str) -> Any:  # noqa: ANN401
     """Make a client; by `client` alone."""
-    return _make_client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
+    return _make_client(service, config=_config(service))
+
+
+def _config(service: str) -> Config:
+    """How long a service that hangs is waited for: whoever answers somebody that waits himself says so."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=float(os.environ.get("AWS_READ_TIMEOUT_SECONDS", _READ_TIMEOUT_SECONDS)),
+        retries={"mode": "standard", "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", _ATTEMPTS))},
+        max_pool_connections=32,
+        signature_version="s3v4" if service == "s3" else "v4",  # s3v4: pre-signed addresses with response headers
+    )
 
 
 def error_code(error: ClientError) -> str:
