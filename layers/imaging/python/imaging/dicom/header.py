@@ -56,6 +56,8 @@ class Header:
         of a deflated data set, from its start when inflated.
     unreadable
         Tags of sequences that had to be left out.
+    is_encoded_otherwise
+        It has explicit VRs where its transfer syntax says implicit, or none where it says explicit.
     """
 
     data_set: Dataset
@@ -69,6 +71,7 @@ class Header:
     data_set_offset: int
     pixel_data_offset: int
     unreadable: tuple[int, ...] = ()
+    is_encoded_otherwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,8 @@ def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, 
     declared = _uid(file_meta, TRANSFER_SYNTAX_UID)
     transfer_syntax_uid = check_uid("TransferSyntaxUID", declared or _only_possible_transfer_syntax(reader))
     elements = open_data_set(source, reader, transfer_syntax_uid, keep_sequences=keep_sequences)
-    implicit_vr = elements.finds_implicit_vr(declared=transfer_syntax_uid == ImplicitVRLittleEndian)
+    is_implicit = transfer_syntax_uid == ImplicitVRLittleEndian
+    implicit_vr = elements.finds_implicit_vr(declared=is_implicit)
     ds = elements.read(implicit_vr=implicit_vr, stop_at=lambda tag: tag >> 16 == PIXEL_DATA_GROUP)
     if not declared and elements.stopped_at_undefined_length:
         raise _unknown_transfer_syntax()  # encapsulated, and nothing says how it is compressed
@@ -170,6 +174,7 @@ def _read_data_set(source: ByteSource, reader: RangeReader, file_meta: Dataset, 
             data_set_offset=data_set_offset,
             pixel_data_offset=elements.position,
             unreadable=tuple(elements.unreadable),
+            is_encoded_otherwise=implicit_vr != is_implicit,
         )
     return OpenInstance(header, elements)
 

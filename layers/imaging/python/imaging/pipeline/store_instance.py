@@ -275,6 +275,8 @@ def _check_names(header: Header, door: Door) -> None:
     """
     stated = [(header.media_storage_sop_class_uid, header.sop_class_uid)]
     if door is Door.C_STORE:
+        if header.is_encoded_otherwise:  # the file that we make of it would be unreadable to most
+            raise Rejected(RejectReason.NOT_DICOM, "The data set is not encoded in the transfer syntax of its context.")
         stated.append((header.media_storage_sop_instance_uid, header.sop_instance_uid))
     if any(outside and outside != inside for outside, inside in stated):
         raise Rejected(
