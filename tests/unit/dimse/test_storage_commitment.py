@@ -82,6 +82,8 @@ class CommitmentJournalInMemory:
         self._tell("failed", key, failure)
 
     def wait_for(self, what: str, uid: str) -> object:
+        """What is told of a request; pynetdicom can do nothing else while it still answers a result."""
+
         def details() -> list[object]:
             return [detail for kind, key, detail in self.told if kind == what and key.transaction_uid == uid]
 
@@ -209,7 +211,9 @@ def test_the_result_comes_over_the_association_of_the_request(world, requester):
         result = requester.next_result()
         assert (result.event_type_id, result.transaction_uid, result.retrieve_ae_title) == (1, uid, "MAIN")
         assert (sorted(result.committed), result.failed) == (sorted(references), [])
-        assert ask(association, references[:1]).Status == 0x0000
+        world.journal.wait_for("reported", uid)
+        again = ask(association, references[:1], uid := generate_uid())
+        assert again.Status == 0x0000
         assert requester.next_result().committed == references[:1]
         world.journal.wait_for("reported", uid)
     assert world.pending() == []
@@ -237,11 +241,13 @@ def test_what_is_stored_and_not_indexed_yet_is_waited_for(world, requester):
     world.archive.objects.put(key.space, key.object_key, part10, stored_metadata(part10, now()))
     reports = world.reports(timing=replace(SOON, indexing=timedelta(minutes=1)))
     with world.running(reports), requester.associated(world.endpoint(reports)) as association:
-        ask(association, [SopReference(CTImageStorage, key.sop_instance_uid), world.store(), world.store()])
+        references = [SopReference(CTImageStorage, key.sop_instance_uid), world.store(), world.store()]
+        ask(association, references, uid := generate_uid())
         time.sleep(0.5)
         assert requester.results.empty()
         world.archive.index_all([key])
         assert requester.next_result().event_type_id == 1
+        world.journal.wait_for("reported", uid)
     first, *between, last = world.looks
     assert (first, set(between), last) == (3, {1}, 3)  # what was there is looked for again at the end
 
@@ -410,13 +416,16 @@ def test_who_is_busy_is_told_when_it_is_not_and_keeps_nobody_else_waiting(world,
             ask(association, references, uid)
         found = association.send_c_find(query, STUDY_ROOT_FIND)
         next(found)
-        ask(stack.enter_context(other.associated(port)), references)
+        ask(stack.enter_context(other.associated(port)), references, others := generate_uid())
         assert other.next_result().committed == references
+        world.journal.wait_for("reported", others)
         assert [status.Status for status, _ in found] == [0xFF00] * 3 + [0]
         store_slowly(association, 0.7)
         assert requester.results.empty()
         assert world.looks == [1]
         assert {requester.next_result().transaction_uid for _ in uids} == uids
+        for uid in uids:
+            world.journal.wait_for("reported", uid)
 
 
 def test_who_does_not_answer_is_cut_off_only_when_nothing_else_goes_on(world, requester, monkeypatch):
@@ -451,7 +460,7 @@ def test_an_answer_that_does_not_come_keeps_no_process_from_stopping(world, requ
         assert time.monotonic() - stopping < 2.5
         assert len(world.pending()) == 1
         requester.answers.set()
-        world.journal.wait_for("reported", uid)  # pynetdicom may not be asked for release while it answers
+        world.journal.wait_for("reported", uid)
 
 
 def test_a_request_that_is_made_again_while_the_first_is_worked_on_is_not_lost(world, requester):
