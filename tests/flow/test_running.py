@@ -21,7 +21,8 @@ def test_the_endpoints_are_those_of_the_contract(system: RunningSystem) -> None:
         space = endpoints["spaces"][name]
         assert (space["dicomweb"], space["ae_title"]) == (f"{front}/spaces/{name}", name.upper())
         assert space["bucket"]
-    assert endpoints["dimse"] == {"host": "127.0.0.1", "port": int(system.environment["DIMSE_PORT"])}
+    tls = {"tls_port": endpoints["dimse"]["tls_port"]}  # the tests' system has a certificate
+    assert endpoints["dimse"] == {"host": "127.0.0.1", "port": int(system.environment["DIMSE_PORT"]), **tls}
     assert (endpoints["fhir"], endpoints["viewer"]) == (f"{front}/fhir", f"{front}/viewer")
     assert endpoints["aws"].keys() == {"endpoint_url", "region", "event_bus", "manifest_table"}
     assert all(endpoints["aws"].values())
