@@ -73,6 +73,19 @@ def write_file(
 
 
 @contextmanager
+def until_released(association: Association) -> Iterator[None]:
+    """Release it at the end, or abort it where a test fails; its responses are the caller's."""
+    try:
+        with responses_for_the_caller(association):
+            yield
+            if association.is_established:
+                association.release()
+    finally:
+        if association.is_established:
+            association.abort()
+
+
+@contextmanager
 def responses_for_the_caller(association: Association) -> Iterator[None]:
     """Keep pynetdicom's own loop, which now and then takes a response that the caller waits for, asleep."""
     checkpoint = association._reactor_checkpoint
@@ -102,14 +115,8 @@ def association_for(
     if not kinds:
         ae.add_requested_context("1.2.840.10008.1.1")
     association = ae.associate("127.0.0.1", port, ae_title=called)
-    try:
-        with responses_for_the_caller(association):
-            yield association
-            if association.is_established:
-                association.release()
-    finally:
-        if association.is_established:
-            association.abort()
+    with until_released(association):
+        yield association
 
 
 def send(path: Path, port: int, *, called: str = "MAIN", calling: str = "MODALITY") -> Dataset:

@@ -20,7 +20,7 @@ from pynetdicom.dsutils import decode, encode
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from imaging.dimse.sop_classes import STUDY_ROOT_FIND
-from tests.unit.dimse.files import responses_for_the_caller
+from tests.unit.dimse.files import until_released
 
 
 @dataclass
@@ -67,14 +67,8 @@ def find_association(
         negotiation.append(item)
     association = ae.associate("127.0.0.1", port, ae_title=called, ext_neg=negotiation)
     assert association.is_established
-    try:
-        with responses_for_the_caller(association):
-            yield association
-            if association.is_established:
-                association.release()
-    finally:
-        if association.is_established:
-            association.abort()
+    with until_released(association):
+        yield association
 
 
 def identifier(level: str, **keys: object) -> Dataset:
