@@ -32,6 +32,8 @@ INDEXES = (
         ("repeated_characters",),
     ),
     Index("by_uid", ("space", "uid"), (SORT_KEY,)),
+    # What came in: a study comes to the end whenever it changes for the first time since a revision.
+    Index("by_arrival", ("space",), ("opened_at", "study_instance_uid")),
     # Sparse: rows with work that is still to be done, and what their marks say.
     Index(
         "pending",

@@ -64,7 +64,7 @@ def _rows(space: str, number: int) -> Iterator[Row]:
             "kind": "STUDY",
             "state": StudyState.FINAL.value,
             "changes": 1,
-            "opened_at": timestamp(START),
+            "opened_at": timestamp(START + timedelta(seconds=place)),
             "last_change_at": timestamp(START),
             "revision": 1,
             "series": 1,
