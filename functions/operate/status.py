@@ -35,7 +35,7 @@ def status(state_dir: Path | None, as_json: bool) -> None:
     with terminal.working("reading"):
         report = bootstrap.status(os.environ)()
     if as_json:
-        terminal.tell_json(report)
+        click.echo(report.as_json())
     else:
         _show(terminal.results(), deployment.name, report)
     if report.trouble:

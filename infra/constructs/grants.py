@@ -4,6 +4,8 @@ Every action is one that the process calls, or one of `IMPLIED`, which stand
 behind a call under another name; none is a wildcard.
 """
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -32,6 +34,8 @@ IMPLIED = {
     "xray:PutTelemetryRecords": "as xray:PutTraceSegments",
 }
 """Actions that no call by that name shows, and why they are granted."""
+
+_LISTING_STUDIES = ("by_date", "by_patient", "by_accession", "by_modality", "by_name")
 
 
 def store_instance(archive: Archive) -> Grants:
@@ -143,6 +147,19 @@ def sweep(archive: Archive, timer: stepfunctions.StateMachine, event_bus_arn: st
     ]
 
 
+def record_status(archive: Archive, queue_arns: Sequence[str]) -> Grants:
+    """Count rows and messages, and keep what was counted in one row."""
+    return [
+        may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
+        may.indexes(archive, "pending"),
+        may.rows(archive, ("STATUS",), "dynamodb:UpdateItem"),
+        iam.PolicyStatement(sid="Count", actions=["sqs:GetQueueAttributes"], resources=list(queue_arns)),
+        # The age of what waits in a queue is there alone; the action has no resource to name.
+        iam.PolicyStatement(sid="ReadAges", actions=["cloudwatch:GetMetricData"], resources=["*"]),
+        may.key(archive, "kms:Decrypt"),
+    ]
+
+
 def _append_to_feed(archive: Archive) -> Grants:
     """Number changes in transactions, below the ceiling that the space's bucket keeps."""
     return [
@@ -158,7 +175,7 @@ def search_retrieve(archive: Archive) -> Grants:
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid", "pending"),
+        may.indexes(archive, *_LISTING_STUDIES, "by_uid", "by_arrival", "pending"),
         may.key(archive, "kms:Decrypt"),
     ]
 
@@ -182,7 +199,7 @@ def dimse(archive: Archive) -> Grants:
         may.objects(archive, "studies/*", "s3:GetObject", "s3:GetObjectVersion"),
         may.missing_keys(archive),
         may.table(archive, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"),
-        may.indexes(archive, "by_date", "by_patient", "by_accession", "by_modality", "by_name", "by_uid", "pending"),
+        may.indexes(archive, *_LISTING_STUDIES, "by_uid", "pending"),
         may.rows(archive, ("COMMITMENT#*",), "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         may.key(archive, "kms:Decrypt", "kms:GenerateDataKey"),
     ]

@@ -38,6 +38,12 @@ class ListedQueue:
         return cls(process, process, "", dead_letters.queue.queue_name)
 
 
+def queue_arns(stack: Stack, queues: Iterable[ListedQueue]) -> list[str]:
+    """The ARNs of the queues and of their dead letters."""
+    names = [name for queue in queues for name in (queue.queue_name, queue.dead_letter_queue_name) if name]
+    return [f"arn:{stack.partition}:sqs:{stack.region}:{stack.account}:{name}" for name in names]
+
+
 def queues_setting(stack: Stack, queues: Iterable[ListedQueue]) -> list[dict[str, str]]:
     """The queues as the operators' command reads them (`QUEUES`)."""
     base = f"https://sqs.{stack.region}.{stack.url_suffix}/{stack.account}"

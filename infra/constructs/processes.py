@@ -76,7 +76,9 @@ class Processes(Construct):
             role.add_to_principal_policy(statement)
         acknowledge_wildcards(role, grants, WILDCARDS)
         acknowledge(
-            role, "IAM5[Resource::*]", "Neither the actions of X-Ray nor dynamodb:ListStreams have a resource to name."
+            role,
+            "IAM5[Resource::*]",
+            "The actions of X-Ray, dynamodb:ListStreams and cloudwatch:GetMetricData have no resource to name.",
         )
         return lambda_.Function(
             scope,

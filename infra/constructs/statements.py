@@ -24,6 +24,8 @@ WILDCARDS = {
     "/incoming/*": "Senders choose the keys of what they drop below incoming/.",
     "/*/POST/*": "The API of another owner: its address names API and service root, not the stage that serves it.",
     "/quarantine/*": "Keys below quarantine/ are those of incoming/, which senders choose.",
+    "/viewer/*": "The viewer's files have names of their makers; nothing else lies there.",
+    "/page/*": "The page is made of several files; nothing else lies there.",
 }
 """Every resource with a wildcard that is granted, by its end, and why it must be one."""
 

@@ -14,6 +14,12 @@ STATEFUL = (
 )
 
 
+def buckets_of_data(deployment):
+    """All but the one of the viewer and the page."""
+    buckets = deployment.properties("AWS::S3::Bucket")
+    return {name: bucket for name, bucket in buckets.items() if name.startswith("ImagingData/")}
+
+
 @pytest.mark.parametrize("resource_type", STATEFUL)
 def test_data_outlives_its_stack(full, resource_type):
     resources = full.of_type(resource_type)
@@ -33,17 +39,17 @@ def test_the_stack_of_the_data_cannot_be_deleted_by_mistake(full):
 def test_buckets_are_private_and_versioned_and_log_access(full):
     buckets = full.properties("AWS::S3::Bucket")
 
-    assert len(buckets) == 3
+    assert len(buckets) == 4
     for name, bucket in buckets.items():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
         [ownership] = bucket["OwnershipControls"]["Rules"]
         assert ownership == {"ObjectOwnership": "BucketOwnerEnforced"}, name
-        assert "LoggingConfiguration" in bucket or "AccessLogs" in name
+        assert "LoggingConfiguration" in bucket or "AccessLogs" in name or name.startswith("ImagingGateway/Site")
 
 
 def test_spaces_are_encrypted_with_the_customer_key(full):
-    spaces = {name: bucket for name, bucket in full.properties("AWS::S3::Bucket").items() if "AccessLogs" not in name}
+    spaces = {name: bucket for name, bucket in buckets_of_data(full).items() if "AccessLogs" not in name}
 
     for name, bucket in spaces.items():
         [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -55,7 +61,7 @@ def test_spaces_are_encrypted_with_the_customer_key(full):
 
 
 def test_what_is_no_longer_needed_expires(full):
-    for name, bucket in full.properties("AWS::S3::Bucket").items():
+    for name, bucket in buckets_of_data(full).items():
         rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
         if "AccessLogs" in name:
             assert rules["retention"]["ExpirationInDays"] == 90
@@ -67,7 +73,7 @@ def test_what_is_no_longer_needed_expires(full):
 
 def test_earlier_versions_of_what_was_stored_never_expire(full):
     """A revision names them: any earlier state of a study can be read back."""
-    for name, bucket in full.properties("AWS::S3::Bucket").items():
+    for name, bucket in buckets_of_data(full).items():
         for rule in bucket["LifecycleConfiguration"]["Rules"]:
             expires = any("Expiration" in key for key in rule)
             assert "AccessLogs" in name or not expires or rule["Prefix"] in ("incoming/", "drafts/"), rule["Id"]
@@ -89,7 +95,7 @@ def test_buckets_and_queues_refuse_what_is_not_tls(full, resource_type):
 
 
 def test_instances_and_drops_reach_the_queues_of_their_own_stage(full):
-    spaces = [bucket for name, bucket in full.properties("AWS::S3::Bucket").items() if "AccessLogs" not in name]
+    spaces = [bucket for name, bucket in buckets_of_data(full).items() if "AccessLogs" not in name]
 
     assert len(spaces) == 2
     for bucket in spaces:
@@ -153,6 +159,7 @@ def test_the_manifest_has_the_indexes_that_search_and_sweep_read(full):
             ("RANGE", "study_instance_uid"),
         ],
         "by_uid": [("HASH", "space"), ("HASH", "uid"), ("RANGE", "sk")],
+        "by_arrival": [("HASH", "space"), ("RANGE", "opened_at"), ("RANGE", "study_instance_uid")],
         "pending": [("HASH", "pending"), ("RANGE", "pending_since"), ("RANGE", "sk")],
     }
 

@@ -11,6 +11,7 @@ NAMES_NO_RESOURCE = {
     *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
     "dynamodb:ListStreams",
+    "cloudwatch:GetMetricData",
     "ecr:GetAuthorizationToken",
 }
 """Actions that IAM grants on all resources or not at all."""

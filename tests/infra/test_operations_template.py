@@ -5,25 +5,29 @@ import re
 from pathlib import Path
 
 from tests.infra.bindings import BINDINGS
-from tests.infra.synthesised import flat
+from tests.infra.synthesised import as_list, flat, of_stack
 
 STACK = "ImagingOperations"
 
 
 def environment(deployment):
     """What the command reads, its references as text."""
-    told = deployment.stacks[STACK]["Outputs"]["OperatorEnvironment"]["Value"]
-    references = {"Fn::ImportValue": lambda name: name, "Ref": lambda name: name}
+    return resolved(deployment.stacks[STACK]["Outputs"]["OperatorEnvironment"]["Value"])
 
-    def text(value):
-        if isinstance(value, dict) and "Fn::Join" in value:
-            return "".join(map(text, value["Fn::Join"][1]))
-        if isinstance(value, dict):
-            [(function, argument)] = value.items()
-            return references[function](argument)
-        return value
 
-    return json.loads(text(told))
+def resolved(value):
+    """A document in JSON, its references as text."""
+    return json.loads(text(value))
+
+
+def text(value):
+    """A value with the names of what it refers to."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        return "".join(map(text, value["Fn::Join"][1]))
+    if isinstance(value, dict):
+        [(_, name)] = value.items()
+        return name
+    return value
 
 
 def dashboard(deployment):
@@ -105,3 +109,38 @@ def counted():
     code = "\n".join(file.read_text() for file in functions.rglob("*.py"))
     swept = {f"Swept{what}" for what in ("Timers", "Changes", "Batches", "Revisions", "Publications", "Failed")}
     return {*re.findall(r'"([A-Z]\w+)"', code), *re.findall(r"\b([A-Z]\w+)=", code), *swept}
+
+
+def test_the_status_is_recorded_each_minute_where_there_is_a_page_to_show_it(full, existing):
+    function = full.process("record_status")["Environment"]["Variables"]
+    rules = of_stack(STACK, full.properties("AWS::Events::Rule"))
+
+    assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 minute)"]
+    assert function["QUIET_SECONDS"] == environment(full)["QUIET_SECONDS"]
+    assert resolved(function["QUEUES"]) == json.loads(environment(full)["QUEUES"])
+    assert "record_status" not in existing.processes
+    assert not of_stack(STACK, existing.properties("AWS::Events::Rule"))
+
+
+def test_whoever_is_alarmed_hears_when_the_status_grows_old(full):
+    [alarm] = of_stack(STACK, full.properties("AWS::CloudWatch::Alarm"))
+
+    assert alarm["MetricName"] == "Errors"
+    assert "imaging status" in alarm["AlarmDescription"]
+    assert alarm["AlarmActions"]
+
+
+def test_the_status_is_read_of_these_queues_alone_and_written_to_one_row(full):
+    [statements] = [
+        policy["PolicyDocument"]["Statement"] for policy in of_stack(STACK, full.properties("AWS::IAM::Policy"))
+    ]
+    [looked_at] = [each["Resource"] for each in statements if each["Action"] == "sqs:GetQueueAttributes"]
+    [written] = [each for each in statements if each["Action"] == "dynamodb:UpdateItem"]
+    queues = json.loads(environment(full)["QUEUES"])
+    names = [url.rpartition("/")[2] for queue in queues for url in (queue["queue_url"], queue["dead_letter_queue_url"])]
+
+    assert {text(arn).partition(":123456789012:")[2] for arn in looked_at} == {name for name in names if name}
+    assert written["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STATUS"]}}
+    assert not {"PutItem", "DeleteItem", "BatchWriteItem"} & {
+        action.partition(":")[2] for each in statements for action in as_list(each["Action"])
+    }

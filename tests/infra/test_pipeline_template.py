@@ -45,15 +45,15 @@ def test_alarms_tell_whoever_is_configured(full, deployed):
 
 
 def test_every_function_has_a_role_a_log_group_and_traces_of_its_own(full):
-    functions = full.properties("AWS::Lambda::Function")
+    functions = full.processes
 
     assert len({json.dumps(function["Role"]) for function in functions.values()}) == len(functions)
-    assert len(functions) == 10 + len([binding for binding in BINDINGS if "dimse" not in binding["target"]])
+    assert len(functions) == 11 + len([binding for binding in BINDINGS if "dimse" not in binding["target"]])
     assert len({json.dumps(function["LoggingConfig"]) for function in functions.values()}) == len(functions)
     for name, function in functions.items():
         assert function["TracingConfig"] == {"Mode": "Active"}, name
         assert function["Architectures"] == ["arm64"], name
-        assert len(function["Layers"]) == (3 if "SearchRetrieve" in name else 2), name
+        assert len(function["Layers"]) == (3 if name == "search_retrieve" else 2), name
         assert function["Environment"]["Variables"]["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] == "false", name
 
 

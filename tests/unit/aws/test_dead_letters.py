@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
+from imaging.aws import queue_gauge
 from imaging.aws.clients import client
 from imaging.aws.dead_letters import SqsDeadLetters
 from imaging.aws.queue_gauge import SqsGauge
@@ -129,6 +130,11 @@ def test_figures_count_what_waits_what_is_under_way_and_what_is_dead(queue):
     figures = SqsGauge().figures([queue])[queue.name]
 
     assert (figures.waiting, figures.under_way, figures.dead_letters) == (2, 1, 1)
+
+
+def test_cloudwatch_which_has_its_price_is_not_asked_how_old_an_empty_queue_is(queue, monkeypatch):
+    monkeypatch.setattr(queue_gauge, "_age_query", lambda place, url: pytest.fail("asked"))
+    assert SqsGauge().figures([queue])[queue.name].oldest_seconds is None
 
 
 def test_the_age_of_the_oldest_message_comes_from_cloudwatch(queue):

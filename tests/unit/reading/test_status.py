@@ -122,6 +122,7 @@ def unpublished(ago: timedelta) -> CommittedRevision:
 def test_all_is_well_where_nothing_is_left(deployment):
     status = deployment.status()
     assert status.trouble == ()
+    assert status.as_of == NOW
     assert [
         (each.space, each.instances, each.bytes, each.changes, each.changes_last_hour) for each in status.spaces
     ] == [("main", 3, 4000, 7, 2), ("research", 0, 0, 0, 0)]

@@ -23,18 +23,18 @@ class SqsGauge:
     """`imaging.ports.queues.QueueGauge`."""
 
     def figures(self, queues: Sequence[Queue]) -> dict[str, QueueFigures]:
-        """Two short calls a queue, and one for the ages of all."""
+        """Two short calls a queue, and one for the ages of those that hold something: each metric has its price."""
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
             counts = list(pool.map(_counts, [queue.queue_url for queue in queues]))
             letters = list(pool.map(_counts, [queue.dead_letter_queue_url for queue in queues]))
-        ages = _ages([queue.queue_url for queue in queues if queue.queue_url])
+        ages = _ages([queue.queue_url for queue, count in zip(queues, counts, strict=True) if any(count.values())])
         return {
             queue.name: QueueFigures(
                 waiting=count[_VISIBLE] + count[_DELAYED],
                 under_way=count[_NOT_VISIBLE],
                 dead_letters=dead[_VISIBLE] + dead[_NOT_VISIBLE] + dead[_DELAYED],
                 # What CloudWatch says is some minutes old; the queue itself knows whether it is empty.
-                oldest_seconds=ages.get(queue.queue_url) if any(count.values()) else None,
+                oldest_seconds=ages.get(queue.queue_url),
             )
             for queue, count, dead in zip(queues, counts, letters, strict=True)
         }

@@ -1,4 +1,4 @@
-"""Read the dashboard's figures, for the operators' command."""
+"""Read the dashboard's figures, for the operators' command and the page of what came in."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -73,6 +73,7 @@ class ReadStatus:
         reconciled = tuple(PassState.of(each) for each in passes if each)
         fhir_errors = {kind.value: count for kind, count in zip(ErrorKind, of_kinds, strict=True) if count}
         return Status(
+            as_of=now,
             spaces=tuple(spaces),
             waiting=waiting,
             oldest_unindexed_seconds=max(

@@ -1,7 +1,8 @@
-"""What a deployment holds and what waits in it, as the operators' command shows it."""
+"""What a deployment holds and what waits in it, as the operators' command and the page of what came in show it."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from imaging.model.queues import QueueKind
@@ -103,6 +104,8 @@ class Status:
 
     Attributes
     ----------
+    as_of
+        When it was read.
     oldest_unindexed_seconds
         Age of the oldest object that nobody has indexed; None where there is
         none, or no figure of it.
@@ -117,6 +120,7 @@ class Status:
         What a human must mend, a sentence each; empty when all is well.
     """
 
+    as_of: datetime
     spaces: tuple[SpaceCounts, ...]
     waiting: Waiting
     oldest_unindexed_seconds: int | None
@@ -126,3 +130,7 @@ class Status:
     reconciled: tuple[PassState, ...]
     query_tags: tuple[TagProgress, ...]
     trouble: tuple[str, ...]
+
+    def as_json(self) -> str:
+        """One object; it names no patient."""
+        return json.dumps(asdict(self), separators=(",", ":"), default=datetime.isoformat)
