@@ -1,4 +1,4 @@
-"""API Gateway's GETs below a space, and what browsers ask before, answered by one Lambda function."""
+"""API Gateway's GETs, and what browsers ask before, answered by one Lambda function."""
 
 import base64
 import functools
@@ -20,7 +20,7 @@ logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
 
-_BELOW_THE_STAGE = re.compile("/spaces(/.*)?$", re.DOTALL)
+_BELOW_THE_STAGE = re.compile("/(spaces(/.*)?|IHEInvokeImageDisplay/?|arrivals/?|status/?)$", re.DOTALL)
 
 TEXT_UP_TO_BYTES = 1_000_000  # as text a body grows by its escapes, as base64 by a third, whatever it holds
 
@@ -62,7 +62,7 @@ def answer(request: Request) -> Response:
 
 
 def request_of(event: dict[str, Any]) -> Request:
-    """The request in an event of API Gateway's proxy integration; what stands before /spaces is the stage's."""
+    """The request in an event of API Gateway's proxy integration; what stands before its resources is the stage's."""
     parameters = event.get("multiValueQueryStringParameters") or {}
     headers = event.get("multiValueHeaders") or {}
     below = _BELOW_THE_STAGE.search(event["path"])

@@ -1,4 +1,4 @@
-"""The DICOMweb root of every space, as a REST API in front of three functions."""
+"""The DICOMweb root of every space and what is of all spaces, as a REST API in front of three functions."""
 
 import json
 
@@ -14,6 +14,8 @@ from infra.constructs.acknowledge import acknowledge
 from infra.constructs.encrypted_logs import EncryptedLogs
 
 STAGE = "live"
+
+_OF_ALL_SPACES = ("IHEInvokeImageDisplay", "arrivals", "status")
 
 _TOO_LARGE = (
     "The request is larger than what fits through here; store fewer instances a request, or a large one by C-STORE "
@@ -38,6 +40,8 @@ _ACCESS_LOG = {
 
 class DicomwebApi(Construct):
     """``/spaces`` and all below: POST stores, GET and HEAD read, DELETE deletes, OPTIONS asks what there is.
+
+    Beside it is what can only be read.
 
     Bodies pass as they are, whatever their media type, in base64 between API
     Gateway and the function.
@@ -91,7 +95,8 @@ class DicomwebApi(Construct):
         below = space.add_resource("{proxy+}")
         # Without "test-invoke-stage", the console's own permission on the function.
         reading = apigateway.LambdaIntegration(read, allow_test_invoke=False)
-        for resource in (spaces, space, below):
+        of_all_spaces = map(self.api.root.add_resource, _OF_ALL_SPACES)
+        for resource in (spaces, space, below, *of_all_spaces):
             resource.add_method("GET", reading)
             resource.add_method("HEAD", reading)
             options = resource.add_method(

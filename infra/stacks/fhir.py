@@ -1,6 +1,7 @@
 """FHIR: revisions go to an R4 server, HealthLake or another."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import ArnFormat, Duration, Environment, RemovalPolicy, Stack
@@ -61,7 +62,7 @@ class FhirStack(Stack):
                 "PUBLISH_QUEUE_URL": publish_queue.queue.queue_url,
                 "PUBLISH_TRIES": str(_TRIES),
                 "FHIR_BASE_URL": base_url,
-                **_fhir_environment(fhir),
+                **_fhir_environment(fhir, _published_policy(fhir, configuration, public_base_address)),
             },
             timeout=publish_queue.worker_timeout,
             memory_mib=1024,
@@ -97,8 +98,18 @@ class FhirStack(Stack):
         return datastore
 
 
-def _fhir_environment(fhir: FhirConfiguration) -> dict[str, str]:
-    environment = {"FHIR_AUTHORIZATION": fhir.authorization, "FHIR_POLICY": json.dumps(fhir.policy, sort_keys=True)}
+def _published_policy(
+    fhir: FhirConfiguration, configuration: Configuration, public_base_address: str
+) -> Mapping[str, object]:
+    """What is configured; images are displayed by our own viewer, where there is one, unless another is named."""
+    if not configuration.viewer:
+        return fhir.policy
+    # Of each space its own: a study that lies in two is opened from the one whose record leads there.
+    return {"invoke_image_display": f"{public_base_address}/spaces/{{space}}/IHEInvokeImageDisplay", **fhir.policy}
+
+
+def _fhir_environment(fhir: FhirConfiguration, policy: Mapping[str, object]) -> dict[str, str]:
+    environment = {"FHIR_AUTHORIZATION": fhir.authorization, "FHIR_POLICY": json.dumps(policy, sort_keys=True)}
     if fhir.token_secret_arn:
         environment["FHIR_TOKEN_SECRET_ARN"] = fhir.token_secret_arn
     if fhir.smart:

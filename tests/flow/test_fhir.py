@@ -42,7 +42,7 @@ def test_the_address_of_the_published_endpoint_leads_to_the_study(
     client: Client, studies: dict[str, InstanceKey]
 ) -> None:
     key = studies["good"]
-    (reference,) = published(client, key)["endpoint"]
+    reference, _ = published(client, key)["endpoint"]
     endpoint = client.http.get(f"{client.system.endpoints['fhir']}/{reference['reference']}").json()
     answer = client.http.get(f"{endpoint['address']}/studies/{key.study_instance_uid}", headers={"Accept": MULTIPART})
     assert answer.status_code == 200

@@ -6,8 +6,8 @@ import re
 from imaging.pipeline.publish_study import TURN
 from tests.infra.synthesised import as_list, flat, of_stack
 
-METHODS = ["DELETE", *["GET"] * 3, *["HEAD"] * 3, *["OPTIONS"] * 3, "POST"]
-"""Reading is of /spaces, of a space, and of what lies below."""
+METHODS = ["DELETE", *["GET"] * 6, *["HEAD"] * 6, *["OPTIONS"] * 6, "POST"]
+"""Reading is of /spaces, of a space, of what lies below, and of three resources beside /spaces."""
 
 
 def authorizations(deployment):
@@ -104,8 +104,18 @@ def test_a_healthlake_store_of_ours_is_written_by_its_publisher_alone(full):
     assert "datastore/fhir/" in flat(publish[1]["Resource"])
     variables = full.process("publish_study")["Environment"]["Variables"]
     assert variables["FHIR_AUTHORIZATION"] == "sigv4"
-    assert json.loads(variables["FHIR_POLICY"]) == {"writes": "put-by-id"}
+    assert json.loads(variables["FHIR_POLICY"])["writes"] == "put-by-id"
     assert flat(variables["FHIR_BASE_URL"]).startswith("https://healthlake.us-east-1.")
+
+
+def test_records_lead_to_the_viewer_of_their_own_space_where_there_is_one(full, existing):
+    policies = [
+        json.loads(deployment.process("publish_study")["Environment"]["Variables"]["FHIR_POLICY"])
+        for deployment in (full, existing)
+    ]
+
+    display = "https://dicomweb.example.org/spaces/{space}/IHEInvokeImageDisplay"
+    assert [policy.get("invoke_image_display") for policy in policies] == [display, None]
 
 
 def test_a_bearer_token_is_read_by_the_publisher_alone(existing):

@@ -38,6 +38,12 @@ def test_the_viewer_stands_behind_it_where_one_is_configured():
     }
 
 
+def test_a_display_that_each_space_has_of_its_own_is_named_by_the_space():
+    policy = PublishingPolicy(invoke_image_display="https://imaging.example.org/spaces/{space}/IHEInvokeImageDisplay")
+    _, display = endpoints("research", LINKS, policy)
+    assert display["address"] == "https://imaging.example.org/spaces/research/IHEInvokeImageDisplay"
+
+
 def test_every_element_that_the_mapping_gives_is_declared_ours():
     given = {name for endpoint in endpoints("main", LINKS, WHOLE) for name in endpoint}
     assert given - {"resourceType", "id", "managingOrganization"} == set(ELEMENTS)

@@ -64,6 +64,13 @@ def test_a_base_path_before_the_space_does_not_matter() -> None:
     assert request_of(event("/spaces/")).path == "/spaces/"
 
 
+@pytest.mark.parametrize("path", ["/IHEInvokeImageDisplay", "/arrivals", "/status/"])
+def test_what_is_of_all_spaces_stands_beside_them(path: str) -> None:
+    assert request_of(event(path)).path == path
+    assert request_of(event(f"/v1{path}")).path == path
+    assert request_of(event(f"/spaces/main/studies{path}")).path == f"/spaces/main/studies{path}"
+
+
 def test_translates_json_as_text_and_bytes_as_base64() -> None:
     text = Response(200, {"Content-Type": "application/dicom+json"}, '{"ä":1}'.encode())
     assert proxy_result(text, is_head=False) == {

@@ -17,6 +17,7 @@ from imaging.aws.bus_subscriber import BusSubscriber
 from imaging.aws.dead_letters import SqsDeadLetters
 from imaging.aws.delivery_queue import DeliveryQueue
 from imaging.aws.drop_queue import SqsDropQueue
+from imaging.aws.dynamodb_arrivals import DynamoDbArrivals
 from imaging.aws.dynamodb_catalogue import DynamoDbCatalogue
 from imaging.aws.dynamodb_commitments import DynamoDbCommitments
 from imaging.aws.dynamodb_deletions import DynamoDbStudyDeletions
@@ -32,6 +33,8 @@ from imaging.aws.dynamodb_pending import DynamoDbPendingWork
 from imaging.aws.dynamodb_publications import DynamoDbPublications
 from imaging.aws.dynamodb_query_tags import DynamoDbAttributeRewriting, DynamoDbQueryTagStates, DynamoDbTagRegisters
 from imaging.aws.dynamodb_restoration import DynamoDbStudyRestoration
+from imaging.aws.dynamodb_standings import DynamoDbPublicationStandings
+from imaging.aws.dynamodb_status_record import DynamoDbStatusRecord
 from imaging.aws.dynamodb_survey import DynamoDbManifestSurvey
 from imaging.aws.dynamodb_table import ManifestTable
 from imaging.aws.event_bus import EventBridgeBus
@@ -45,10 +48,14 @@ from imaging.aws.s3_objects import S3Objects
 from imaging.aws.secret import KeptSecret
 from imaging.aws.study_timer import StepFunctionsTimer
 from imaging.aws.work_queue import WorkQueue
+from imaging.dicomweb.arrivals_resource import ArrivalsResource
 from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.delete_resource import DeleteResource
+from imaging.dicomweb.image_display_resource import ImageDisplayResource, Viewer
 from imaging.dicomweb.message import MAX_BODY_BYTES
 from imaging.dicomweb.read_resources import ReadResources
+from imaging.dicomweb.retrieve_resources import Answer
+from imaging.dicomweb.status_resource import StatusResource
 from imaging.dicomweb.store_resource import StoreResource
 from imaging.distribution.deliver import Deliver
 from imaging.distribution.deliver_instance import DeliverInstance, sending, telling
@@ -90,6 +97,8 @@ from imaging.pixels.worker_pool import WorkerPool
 from imaging.ports.delivery import InstanceTarget, NoticeTarget
 from imaging.ports.manifest import CommittedRevision
 from imaging.ports.marks import Marks
+from imaging.ports.status_record import StatusRecord
+from imaging.reading.displayed_studies import FindDisplayedStudies
 from imaging.reading.encode_instances import EncodeInstances
 from imaging.reading.explain_arrival import ExplainArrival
 from imaging.reading.explain_delivery import ExplainDelivery
@@ -97,9 +106,11 @@ from imaging.reading.explain_letters import ExplainLetters
 from imaging.reading.explain_study import ExplainStudy
 from imaging.reading.instance_header import InstanceHeaders
 from imaging.reading.instance_pixels import InstancePixels
+from imaging.reading.key_images import FindKeyImages
 from imaging.reading.list_revisions import ListRevisions
 from imaging.reading.quarantine import ReadQuarantine
 from imaging.reading.read_ahead import ReadAhead
+from imaging.reading.read_arrivals import ReadArrivals
 from imaging.reading.read_deliveries import ReadDeliveries
 from imaging.reading.read_errors import ReadErrors
 from imaging.reading.read_feed import ReadFeed
@@ -200,6 +211,14 @@ class Dropping:
 
     store: StoreDrop
     space_of_bucket: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is read of the deployment's status, and where it is kept for the page of what came in."""
+
+    read: ReadStatus
+    record: StatusRecord
 
 
 @dataclass(frozen=True)
@@ -492,8 +511,21 @@ def publish_study(environment: Environment) -> "Publishing":
 
 
 def search_retrieve(environment: Environment) -> ReadResources:
-    """Everything that DICOMweb reads, in what a function can answer with."""
-    return _reading(Settings(environment), MAX_BODY_BYTES)
+    """Everything that DICOMweb reads, in what a function can answer with, and what is of all spaces."""
+    settings = Settings(environment)
+    of_all_spaces: dict[str, Answer] = {"/arrivals": _arrivals(settings), "/status": _recorded_status(settings)}
+    return _reading(settings, MAX_BODY_BYTES, of_all_spaces | _image_display(settings).routes())
+
+
+def _image_display(settings: Settings) -> ImageDisplayResource:
+    catalogue, links = DynamoDbCatalogue(_table(settings)), _links(settings)
+    return ImageDisplayResource(
+        Viewer(settings.viewer_url_template, settings.viewer_embedded_in),
+        settings.spaces,
+        links,
+        find=FindDisplayedStudies(SearchCatalogue(catalogue, catalogue), settings.spaces, links),
+        key_images=FindKeyImages(catalogue, RetrieveMetadata(catalogue, S3Objects(settings.spaces))),
+    )
 
 
 def gateway(environment: Environment) -> Gateway:
@@ -506,7 +538,31 @@ def cross_origin(environment: Environment) -> CrossOrigin:
     return CrossOrigin(Settings(environment).cors_origins)
 
 
-def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
+def _arrivals(settings: Settings) -> ArrivalsResource:
+    table = _table(settings)
+    publishes_to_fhir = settings.get("PUBLISHES_TO_FHIR") == "yes"
+    read = ReadArrivals(
+        DynamoDbArrivals(table),
+        DynamoDbCatalogue(table),
+        DynamoDbPublicationStandings(table) if publishes_to_fhir else None,
+        Completions(settings.quiet, settings.spaces),
+    )
+    return ArrivalsResource(
+        read,
+        settings.spaces,
+        _links(settings),
+        has_viewer=bool(settings.viewer_url_template),
+        fhir_search=settings.get("FHIR_SEARCH_URL").rstrip("/"),
+    )
+
+
+def _recorded_status(settings: Settings) -> StatusResource:
+    return StatusResource(DynamoDbStatusRecord(_table(settings)))
+
+
+def _reading(
+    settings: Settings, max_body_bytes: int | None, further: Mapping[str, Answer] | None = None
+) -> ReadResources:
     objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
     read_ahead, source = ReadAhead(), DynamoDbFeedSource(_table(settings))
     worker = _pixel_worker(settings)
@@ -529,6 +585,7 @@ def _reading(settings: Settings, max_body_bytes: int | None) -> ReadResources:
         deliveries=ReadDeliveries(DynamoDbLedger(_table(settings)), catalogue),
         fhir_errors=ReadFhirErrors(DynamoDbFhirErrors(_table(settings))),
         max_body_bytes=max_body_bytes,
+        further=further,
     )
 
 
@@ -618,7 +675,7 @@ def retell_drops(environment: Environment) -> RetellDrops:
 
 
 def status(environment: Environment) -> ReadStatus:
-    """What is held and what is waiting, for the operators' command."""
+    """What is held and what is waiting."""
     settings = Settings(environment)
     table = _table(settings)
     return ReadStatus(
@@ -634,6 +691,11 @@ def status(environment: Environment) -> ReadStatus:
         completions=Completions(settings.quiet, settings.spaces),
         clock=now,
     )
+
+
+def record_status(environment: Environment) -> Recording:
+    """The same, read each minute for who may not read all that it is made of."""
+    return Recording(status(environment), DynamoDbStatusRecord(_table(Settings(environment))))
 
 
 def errors(environment: Environment) -> ReadErrors:

@@ -142,6 +142,17 @@ class Settings:
         return origins
 
     @property
+    def viewer_url_template(self) -> str:
+        """Where studies are looked at, with what stands for them (`VIEWER_URL_TEMPLATE`); "" for no viewer."""
+        return self.get("VIEWER_URL_TEMPLATE")
+
+    @property
+    def viewer_embedded_in(self) -> list[str]:
+        """Whose pages may have the viewer in a frame (`VIEWER_EMBEDDED_IN`, a JSON list), beside its own origin's."""
+        origins: list[str] = json.loads(self.get("VIEWER_EMBEDDED_IN", "[]"))
+        return origins
+
+    @property
     def query_tags(self) -> tuple[QueryTag, ...]:
         """Which further attributes are indexed (`QUERY_TAGS`, a JSON list); none where it is absent.
 

@@ -1,4 +1,4 @@
-"""Every GET below a storage space: search, retrieve, metadata, frames, pictures, history; and what a space can do."""
+"""Every GET: search, retrieve, metadata, frames, pictures, history; what is of all spaces; what a space can do."""
 
 import re
 from collections.abc import Mapping
@@ -47,6 +47,10 @@ class ReadResources:
     max_body_bytes
         What a response can hold. None: bodies of any size, as streams, nothing
         refused as too large and nothing redirected.
+    further
+        What answers at further paths, which are regular expressions for all of
+        a path; not every process serves them. Where one names a ``space``,
+        there need be no such space.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class ReadResources:
         deliveries: ReadDeliveries,
         fhir_errors: ReadFhirErrors,
         max_body_bytes: int | None = MAX_BODY_BYTES,
+        further: Mapping[str, Answer] | None = None,
     ) -> None:
         self._spaces = spaces
         self._links = links
@@ -75,9 +80,11 @@ class ReadResources:
         current = RetrieveResources(retrieval, links, max_body_bytes)
         of_history = HistoryResource(history, retrieval, links, max_body_bytes)
         wado_uri = WadoUri(retrieve, current.instances, render, current.rendered)
-        self._spaces_resource = SpacesResource(all_spaces, links)
         changes = FeedResource(feed, links, max_body_bytes)
         searched = SearchResource(search, query_tags, links, max_body_bytes)
+        of_all_spaces = SpacesResource(all_spaces, links)
+        elsewhere = {"/spaces": lambda request, _names: of_all_spaces(request), **(further or {})}
+        self._elsewhere = [(re.compile(f"{path}/?"), answer) for path, answer in elsewhere.items()]
         routes: dict[str, Answer] = {
             "studies": partial(searched, Level.STUDY),
             "series": partial(searched, Level.SERIES),
@@ -105,8 +112,9 @@ class ReadResources:
             return error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})
 
     def _answer(self, request: Request) -> Response:
-        if request.path.rstrip("/") == "/spaces":
-            return self._spaces_resource(request)
+        for path, answer in self._elsewhere:
+            if match := path.fullmatch(request.path):
+                return answer(request, match.groupdict())
         for path, answer in self._routes:
             if match := path.fullmatch(request.path):
                 space_named(self._spaces, match["space"])
@@ -123,6 +131,8 @@ class ReadResources:
         It does not tell whether there is such a space: where preflights go
         unsigned, so does this.
         """
+        if any(path.fullmatch(request.path) for path, _ in self._elsewhere):
+            return Response(HTTPStatus.NO_CONTENT, {"Allow": "GET, HEAD, OPTIONS"})
         space = request.path.removeprefix("/spaces/").partition("/")[0]
         if not re.fullmatch("[a-z0-9-]{1,63}", space):
             raise Rejected(RejectReason.NO_SUCH_SPACE, "There is no such storage space.")

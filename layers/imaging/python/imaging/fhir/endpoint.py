@@ -65,7 +65,7 @@ def invoke_image_display(space: str, policy: PublishingPolicy) -> Resource:
         name=f"IHE Invoke Image Display of {space}",
         managingOrganization=_managing_organization(policy),
         payloadType=[{"text": "IHE Invoke Image Display"}],
-        address=policy.invoke_image_display,
+        address=policy.invoke_image_display.replace("{space}", space),
     )
 
 

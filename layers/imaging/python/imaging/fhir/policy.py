@@ -54,7 +54,8 @@ class PublishingPolicy:
     managing_organization
         Of the Endpoints, a reference such as ``Organization/123``; "" for none.
     invoke_image_display
-        The address of a viewer's IHE Invoke Image Display (RAD-106); "" for none.
+        The address of a viewer's IHE Invoke Image Display (RAD-106), in which
+        ``{space}`` stands for the space; "" for none.
     """
 
     patient: PatientTreatment = PatientTreatment.SYNC
