@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from infra.config import Configuration
 from infra.constructs.layers import PYTHON_VERSION
 from infra.dependencies import PINS, ROOT, LayerError, LayerFolders, Target, layer_folders
+from infra.npm_package import PackageError
 from infra.section import ConfigurationError
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
@@ -21,6 +22,7 @@ from infra.stacks.fhir import FhirStack
 from infra.stacks.gateway import GatewayStack
 from infra.stacks.operations import OperationsStack
 from infra.stacks.pipeline import PipelineStack
+from infra.viewer.folder import ViewerFolder, viewer_folder
 
 _LINT_IGNORES = {
     "W3005": "CDK names a function's role among its dependencies, beside the reference to it",
@@ -34,7 +36,12 @@ def context(environment: Mapping[str, str]) -> dict[str, Any]:
     return {**own, **json.loads(environment.get("CDK_CONTEXT_JSON", "{}"))}
 
 
-def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | None = None) -> App:
+def build_app(
+    configuration: Configuration,
+    outdir: str,
+    layers: LayerFolders | None = None,
+    viewer: ViewerFolder | None = None,
+) -> App:
     """Make all stacks of a deployment.
 
     Parameters
@@ -43,6 +50,8 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
         Where `synth` writes the templates and assets.
     layers
         Folders that hold the layers of third-party packages; None to build them.
+    viewer
+        Holds the viewer; None to make it where the deployment has one.
     """
     app = App(outdir=outdir, context=context({}))
     layers = layers or _layers(configuration)
@@ -105,6 +114,7 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
             gateway=configuration.gateway,
             api_host=api.host,
             public_base_address=api.public_base_address,
+            viewer=(viewer or viewer_folder()) if _puts_viewer(configuration) else None,
             env=env,
         )
     OperationsStack(
@@ -114,6 +124,7 @@ def build_app(configuration: Configuration, outdir: str, layers: LayerFolders | 
         data.archive,
         environment=pipeline.settings,
         queues=queues,
+        dependencies=layers.common,
         env=env,
     )
     for stack in app.node.children:
@@ -132,12 +143,17 @@ def _layers(configuration: Configuration) -> LayerFolders:
     return layer_folders(Target(PYTHON_VERSION, "aarch64"))
 
 
+def _puts_viewer(configuration: Configuration) -> bool:
+    """Whether a deployment has the viewer in a bucket; locally the front door serves it from disk."""
+    return configuration.viewer is not None and configuration.viewer.is_ohif and not configuration.local
+
+
 def main() -> None:
     """Synthesise the deployment that the context describes."""
     try:
         configuration = Configuration.of(context(os.environ).get("imaging"), os.environ)
         app = build_app(configuration, os.environ.get("CDK_OUTDIR", "cdk.out"))
-    except (ConfigurationError, LayerError) as wrong:
+    except (ConfigurationError, LayerError, PackageError) as wrong:
         sys.exit(str(wrong))
     app.synth()
 

@@ -13,6 +13,7 @@ from infra.gateway_config import NEEDS_AN_ISSUER, GatewayConfiguration
 from infra.query_tag_config import QueryTagConfiguration, query_tags, query_tags_setting
 from infra.section import HTTP_ADDRESS, ConfigurationError, Section
 from infra.space_config import SpaceConfiguration
+from infra.viewer_config import NEEDS_AN_ADDRESS, ViewerConfiguration
 
 PLACEHOLDER_ACCOUNT = "123456789012"
 """Stands in the templates when neither the configuration nor the CLI names an account: AWS's own example."""
@@ -37,6 +38,8 @@ class Configuration:
         How long a study must be quiet before a revision is made.
     api_authorization
         ``iam`` or, locally, ``none``.
+    viewer
+        What studies are opened with, and with it the page of what came in; None for neither.
     query_tags
         What is indexed beside what always is.
     cors
@@ -64,6 +67,7 @@ class Configuration:
     fhir: FhirConfiguration | None
     dimse: DimseConfiguration | None
     gateway: GatewayConfiguration | None
+    viewer: ViewerConfiguration | None
     query_tags: tuple[QueryTagConfiguration, ...]
     cors: CorsConfiguration | None
     bindings: tuple[BindingConfiguration, ...]
@@ -122,6 +126,7 @@ class Configuration:
             must="an AWS region",
         )
         local = section.flag("local", default=False)
+        gateway = GatewayConfiguration.of(section.value("gateway"))
         configured = cls(
             account=section.text(
                 "account",
@@ -143,7 +148,8 @@ class Configuration:
             api_authorization=section.choice("api_authorization", "iam", ("iam", "none")),
             fhir=FhirConfiguration.of(section.value("fhir")),
             dimse=DimseConfiguration.of(section.value("dimse", {}), spaces=[space.name for space in spaces]),
-            gateway=GatewayConfiguration.of(section.value("gateway")),
+            gateway=gateway,
+            viewer=ViewerConfiguration.of(section.value("viewer"), has_gateway=gateway is not None),
             query_tags=tags,
             cors=CorsConfiguration.of(section.value("cors")),
             bindings=bindings(
@@ -163,6 +169,8 @@ class Configuration:
             raise section.error("api_authorization", "'iam': only the local run does without authorisation")
         if configured.gateway and not local:
             raise ConfigurationError(NEEDS_AN_ISSUER)
+        if configured.viewer and not (configured.public_base_address or (gateway and gateway.domain)):
+            raise ConfigurationError(NEEDS_AN_ADDRESS)
         if configured.dimse_bindings and not configured.dimse:
             raise ConfigurationError(
                 "imaging.dimse must be enabled where one of imaging.bindings leads to a DIMSE node, which is reached "

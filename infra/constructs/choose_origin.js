@@ -1,7 +1,7 @@
 import cf from 'cloudfront';
 
-// Which origin a request goes to: a CloudFront Function for viewer requests (runtime cloudfront-js-2.0).
-// The front door of the local run runs this very file.
+// Which origin a request goes to, and which file is meant by an address of a page: a CloudFront Function for
+// viewer requests (runtime cloudfront-js-2.0). The front door of the local run runs this very file.
 
 // The distribution's other origin; where it is not chosen, the request goes to the API.
 const GATEWAY = 'gateway';
@@ -21,12 +21,26 @@ const OF_ANY_SIZE = [
     /^\/spaces\/[^/]+\/wado\/?$/,
 ];
 
+const PAGE = '/page/index.html';
+const VIEWER = '/viewer/index.html';
+const OF_THE_VIEWER = /^\/viewer(\/|$)/;
+// What the viewer's page loads; every other path of the viewer is a place in that page.
+const LOADED = /^\/viewer\/(files\/.*|app-config\.js)$/;
+
 function handler(event) {
     const request = event.request;
+    request.uri = fileOf(request.uri);
     if (isStore(request) ? !isSmall(request.headers) : isLargeRead(request)) {
         cf.selectRequestOriginById(GATEWAY);
     }
     return request;
+}
+
+function fileOf(uri) {
+    if (uri === '/') {
+        return PAGE;
+    }
+    return OF_THE_VIEWER.test(uri) && !LOADED.test(uri) ? VIEWER : uri;
 }
 
 function isStore(request) {

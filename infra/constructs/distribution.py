@@ -1,4 +1,4 @@
-"""One address for the API and the gateway: CloudFront, which caches nothing."""
+"""One address for the API, the gateway and the site: CloudFront, which keeps nothing but the viewer's own files."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from constructs import Construct
 
 from infra.constructs.acknowledge import acknowledge
 from infra.constructs.dicomweb_api import STAGE
+from infra.constructs.site import Site
 from infra.domain_config import DomainConfiguration
+from infra.site_parts import SitePart
 
 ROUTING_RULE = Path(__file__).with_name("choose_origin.js")
 GATEWAY = "gateway"
@@ -19,7 +21,7 @@ GATEWAY = "gateway"
 
 
 class Distribution(Construct):
-    """A request goes to the API, unless the routing rule sends it to the gateway.
+    """A request goes to the site where the path is one of its, else to the API or, by the routing rule, the gateway.
 
     Parameters
     ----------
@@ -27,6 +29,8 @@ class Distribution(Construct):
         Where API Gateway serves the API.
     gateway
         The gateway's load balancer.
+    site
+        The viewer and the page; None for a deployment without them.
     domain
         An own name; None for the one that CloudFront gives.
     """
@@ -38,6 +42,7 @@ class Distribution(Construct):
         *,
         api_host: str,
         gateway: elbv2.IApplicationLoadBalancer,
+        site: Site | None,
         domain: DomainConfiguration | None,
     ) -> None:
         super().__init__(scope, name)
@@ -46,7 +51,7 @@ class Distribution(Construct):
             "ChooseOrigin",
             code=cloudfront.FunctionCode.from_file(file_path=str(ROUTING_RULE)),
             runtime=cloudfront.FunctionRuntime.JS_2_0,
-            comment="Sends bodies that Lambda cannot carry to the gateway.",
+            comment="Sends bodies that Lambda cannot carry to the gateway, and an address of a page to its file.",
         )
         api = origins.HttpOrigin(
             api_host,
@@ -67,7 +72,7 @@ class Distribution(Construct):
             comment="DICOMweb of the imaging ingestion service.",
             default_behavior=_as_it_is(api, rule),
             # What makes the gateway one of the distribution's origins, so that the rule can choose it.
-            additional_behaviors={"/health": _as_it_is(streaming)},
+            additional_behaviors={**(self._files_of(site, rule) if site else {}), "/health": _as_it_is(streaming)},
             domain_names=[domain.name] if domain else None,
             certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn)
             if domain
@@ -76,6 +81,45 @@ class Distribution(Construct):
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
         )
         self._acknowledge(domain)
+
+    def _files_of(self, site: Site, rule: cloudfront.IFunction) -> dict[str, cloudfront.BehaviorOptions]:
+        """The site's behaviours, by the path pattern; the first that fits is taken."""
+        bucket = origins.S3BucketOrigin.with_origin_access_control(site.bucket)
+        return {
+            path: cloudfront.BehaviorOptions(
+                origin=bucket,
+                function_associations=_before_every_request(rule),
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
+                cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED_FOR_UNCOMPRESSED_OBJECTS
+                if part.is_packed
+                else cloudfront.CachePolicy.CACHING_DISABLED,
+                response_headers_policy=policy,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                compress=False,
+            )
+            for part, policy in [(part, self._headers_of(part)) for part in site.parts]
+            for path in part.paths
+        }
+
+    def _headers_of(self, part: SitePart) -> cloudfront.ResponseHeadersPolicy:
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            f"HeadersOf{part.name}",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy=part.content_security_policy, override=True
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
+                ),
+            ),
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
+                custom_headers=[
+                    cloudfront.ResponseCustomHeader(header="Cache-Control", value=part.cache_control, override=True)
+                ]
+            ),
+        )
 
     def _acknowledge(self, domain: DomainConfiguration | None) -> None:
         acknowledge(self.distribution, "CFR1", "Images follow patients and readers; no country is shut out.")
@@ -99,11 +143,7 @@ def _as_it_is(origin: cloudfront.IOrigin, rule: cloudfront.IFunction | None = No
     """Pass every request on and every answer back, nothing cached, nothing packed."""
     return cloudfront.BehaviorOptions(
         origin=origin,
-        function_associations=[
-            cloudfront.FunctionAssociation(function=rule, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST)
-        ]
-        if rule
-        else None,
+        function_associations=_before_every_request(rule) if rule else None,
         allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
         cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
         # API Gateway knows itself by its own name alone.
@@ -111,3 +151,7 @@ def _as_it_is(origin: cloudfront.IOrigin, rule: cloudfront.IFunction | None = No
         viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         compress=False,
     )
+
+
+def _before_every_request(rule: cloudfront.IFunction) -> list[cloudfront.FunctionAssociation]:
+    return [cloudfront.FunctionAssociation(function=rule, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST)]

@@ -57,6 +57,10 @@ class Child:
                 raise CannotRun(f"The {self.name} was not ready after {timeout_seconds:.0f} s; see {self.log_file}.")
             time.sleep(0.05)
 
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns its exit code."""
+        return self._process.wait()
+
     def stop(self) -> None:
         """Ask it to end, and end it if it does not listen."""
         self._process.terminate()

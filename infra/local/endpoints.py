@@ -11,9 +11,9 @@ from infra.local.settings import HOST, Settings
 
 
 def endpoints(
-    settings: Settings, outputs: Outputs, aws_endpoint_url: str, *, dimse_tls_port: int | None
+    settings: Settings, outputs: Outputs, aws_endpoint_url: str, *, dimse_tls_port: int | None, has_viewer: bool
 ) -> dict[str, Any]:
-    """Describe the running system, as the contract has it; with the port for TLS where there is one."""
+    """Describe the running system, as the contract has it; with port for TLS and viewer where there is one."""
     front = settings.front
     return {
         "front": front,
@@ -31,7 +31,7 @@ def endpoints(
             **({"tls_port": dimse_tls_port} if dimse_tls_port else {}),
         },
         "fhir": settings.fhir,
-        "viewer": f"{front}/viewer",
+        **({"viewer": f"{front}/viewer"} if has_viewer else {}),
         "aws": {
             "endpoint_url": aws_endpoint_url,
             "region": REGION,
@@ -50,8 +50,9 @@ def addresses(found: Mapping[str, Any]) -> str:
     )
     dimse = found["dimse"]
     tls = f", with TLS {dimse['host']}:{dimse['tls_port']}" if "tls_port" in dimse else ""
+    site = f"  page        {found['front']}/\n  viewer      {found['viewer']}\n" if "viewer" in found else ""
     return (
-        f"{spaces}  DIMSE       {dimse['host']}:{dimse['port']}{tls}\n"
+        f"{site}{spaces}  DIMSE       {dimse['host']}:{dimse['port']}{tls}\n"
         f"  FHIR        {found['fhir']}\n"
         f"  AWS         {found['aws']['endpoint_url']}\n"
         f"  health      {found['front']}/health"

@@ -25,6 +25,7 @@ from infra.local.relay import (
     stream,
     streamed,
 )
+from infra.local.site import Site
 
 ROUTING_RULE = Path(__file__).parents[1] / "constructs" / "choose_origin.js"
 GATEWAY = "gateway"
@@ -34,6 +35,12 @@ GATEWAY_TIMEOUT_SECONDS = 120.0
 """The longest that CloudFront waits for an origin."""
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+DEPLOYED = (
+    *("/spaces", "/spaces/", "/spaces/{space}", "/spaces/{space}/{rest:path}"),
+    *("/IHEInvokeImageDisplay", "/arrivals", "/status"),
+)
+SITE = ("/", "/page/{rest:path}", "/viewer", "/viewer/{rest:path}")
+STARTING = "The system is starting; try again when /health answers 200."
 TOO_LARGE_TO_STORE = (
     "The request is larger than API Gateway and Lambda carry ({limit} bytes here): "
     "copy the files to the bucket with `aws s3 cp FILE s3://BUCKET/incoming/`, or store fewer instances a request."
@@ -56,6 +63,8 @@ class Backends:
         The deployed API's stage; None before there is one.
     gateway
         The streaming gateway, ``http://host:port``; None for a deployment without one.
+    site
+        The viewer and the page; None for a deployment without them.
     parts
         Tells for each part of the system whether it is up.
     ready
@@ -66,6 +75,7 @@ class Backends:
     parts: Callable[[], Mapping[str, bool]]
     api: str | None = None
     gateway: str | None = None
+    site: Site | None = None
     ready: bool = False
 
 
@@ -85,11 +95,11 @@ def front_door(backends: Backends) -> Starlette:
         body = {"status": status, "parts": {part: "ok" if up else "down" for part, up in parts.items()}}
         return JSONResponse(body, 200 if status == "ok" else 503)
 
-    async def spaces(request: Request) -> Response:
+    async def deployed(request: Request) -> Response:
         target = request_target(request)
         if backends.api is None:
-            return failure(503, "The system is starting; try again when /health answers 200.")
-        if backends.gateway and await routing.origin_of(viewer_request(request)) == GATEWAY:
+            return failure(503, STARTING)
+        if backends.gateway and (await routing.route(viewer_request(request))).origin == GATEWAY:
             return await stream(client, request, backends.gateway, target, GATEWAY_TIMEOUT_SECONDS)
         return await api(request, backends.api, target)
 
@@ -107,6 +117,13 @@ def front_door(backends: Backends) -> Starlette:
             return failure(413, TOO_LARGE_TO_ANSWER)
         return as_answered(answer, Response(content))
 
+    async def site(request: Request) -> Response:
+        if backends.site is None:
+            if not backends.ready:
+                return failure(503, STARTING)
+            raise HTTPException(404)
+        return await backends.site.answer(request, (await routing.route(viewer_request(request))).uri)
+
     async def fhir(request: Request) -> Response:
         body = await request_body(request, API_GATEWAY_BODY_BYTES)
         if body is None:
@@ -116,10 +133,8 @@ def front_door(backends: Backends) -> Starlette:
 
     routes: list[tuple[str, Callable[[Request], Awaitable[Response]], list[str]]] = [
         ("/health", health, ["GET"]),
-        ("/spaces", spaces, METHODS),
-        ("/spaces/", spaces, METHODS),
-        ("/spaces/{space}", spaces, METHODS),
-        ("/spaces/{space}/{rest:path}", spaces, METHODS),
+        *((path, deployed, METHODS) for path in DEPLOYED),
+        *((path, site, ["GET", "HEAD"]) for path in SITE),
         ("/fhir", fhir, METHODS),
         ("/fhir/{rest:path}", fhir, METHODS),
     ]

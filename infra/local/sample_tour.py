@@ -57,7 +57,7 @@ class SampleTour:
             self._progress.line(
                 f"The sample study is already there, as revision {revision['revision']}: nothing changed."
             )
-            self._find_imaging_study()
+            self._display(self._find_imaging_study())
             return
         half = len(self._instances) // 2 + 1
         with listening(self._endpoints["aws"]["event_bus"], STUDY_INSTANCE_UID) as listener:
@@ -65,7 +65,9 @@ class SampleTour:
             self._wait_until_indexed()
             revision = self._wait_for_revision()
             self._wait_for_event(listener, revision["revision"])
-        self._retrieve(self._find_imaging_study())
+        imaging_study = self._find_imaging_study()
+        self._retrieve(imaging_study)
+        self._display(imaging_study)
 
     def _store(self, by_stow: list[SampleInstance], by_c_store: list[SampleInstance]) -> None:
         with self._progress.step("store       by STOW-RS") as step:
@@ -128,8 +130,8 @@ class SampleTour:
     def _retrieve(self, imaging_study: Mapping[str, Any]) -> None:
         """Follow the references in the ImagingStudy, and nothing else, back to the bytes."""
         with self._progress.step("retrieve    what the ImagingStudy refers to") as step:
-            endpoint = self._client.get(f"{self._endpoints['fhir']}/{imaging_study['endpoint'][0]['reference']}").json()
-            study = imaging_study["identifier"][0]["value"].removeprefix("urn:oid:")
+            endpoint = self._needed_endpoint(imaging_study, "dicom-wado-rs")
+            study = _study_instance_uid(imaging_study)
             originals = {instance.sop_instance_uid: data_set(instance.part10) for instance in self._instances}
             address = ""
             for series in imaging_study["series"]:
@@ -144,6 +146,34 @@ class SampleTour:
                 raise TourEnded("the ImagingStudy does not name every instance.")
             step.text = f"retrieved   every instance byte for byte, as the ImagingStudy refers to it: {address}"
 
+    def _display(self, imaging_study: Mapping[str, Any]) -> None:
+        """Follow the ImagingStudy to the pictures, as a FHIR client does: IHE RAD-106."""
+        if "viewer" not in self._endpoints and not self._endpoint(imaging_study, "ihe-iid"):
+            return
+        with self._progress.step("display     what the ImagingStudy refers to") as step:
+            endpoint = self._needed_endpoint(imaging_study, "ihe-iid")
+            asked = {"requestType": "STUDY", "studyUID": _study_instance_uid(imaging_study)}
+            address = httpx.URL(endpoint["address"], params=asked)
+            answer = self._client.get(address, headers={"Accept": "text/html"})
+            viewer = answer.headers.get("location", "")
+            if answer.status_code != 302:
+                raise TourEnded(f"{address} was answered with {answer.status_code}.")
+            if "viewer" in self._endpoints and self._client.get(viewer).status_code != 200:
+                raise TourEnded(f"the viewer is not at {viewer}.")
+            step.text = f"display     open this in a browser: {address}"
+
+    def _needed_endpoint(self, imaging_study: Mapping[str, Any], connection_type: str) -> dict[str, Any]:
+        if found := self._endpoint(imaging_study, connection_type):
+            return found
+        raise TourEnded(f"the ImagingStudy refers to no Endpoint of the type {connection_type}.")
+
+    def _endpoint(self, imaging_study: Mapping[str, Any], connection_type: str) -> dict[str, Any] | None:
+        for reference in imaging_study["endpoint"]:
+            found: dict[str, Any] = self._client.get(f"{self._endpoints['fhir']}/{reference['reference']}").json()
+            if found["connectionType"]["code"] == connection_type:
+                return found
+        return None
+
     def _until(self, probe: Callable[[], T | None], late: str) -> T:
         deadline = time.monotonic() + self._quiet_seconds + _PATIENCE_SECONDS
         while (found := probe()) is None:
@@ -151,3 +181,8 @@ class SampleTour:
                 raise TourEnded(late)
             time.sleep(0.2)
         return found
+
+
+def _study_instance_uid(imaging_study: Mapping[str, Any]) -> str:
+    uid: str = imaging_study["identifier"][0]["value"]
+    return uid.removeprefix("urn:oid:")

@@ -17,6 +17,7 @@ from infra.node import node_folder
 
 ROOT = Path(__file__).parents[2]
 _MADE_FROM = ("cdk.json", "pyproject.toml", "infra", "functions", "layers")
+_NOT_IN_LOCAL_TEMPLATES = [ROOT / "infra" / name for name in ("local", "page")]
 
 
 def local_context(settings: Settings) -> dict[str, Any]:
@@ -105,4 +106,8 @@ def _sources() -> Iterator[Path]:
 
 
 def _is_source(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts and not path.is_relative_to(ROOT / "infra" / "local")
+    return (
+        path.is_file()
+        and "__pycache__" not in path.parts
+        and not any(path.is_relative_to(folder) for folder in _NOT_IN_LOCAL_TEMPLATES)
+    )

@@ -1,5 +1,6 @@
 """All parts of the local run, in the order in which they start and stop."""
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
-from infra.local import delivery_process, dimse_process, fhir_process, gateway_process
+from infra.local import delivery_process, dimse_process, fhir_process, gateway_process, viewer_process
 from infra.local.embedded_aws.deploy import Outputs, deploy
 from infra.local.embedded_aws.process import EmbeddedAws
 from infra.local.endpoints import endpoints, operator_environment
@@ -18,8 +19,10 @@ from infra.local.progress import Progress
 from infra.local.recovery import reconcile, sweep
 from infra.local.served import Served
 from infra.local.settings import HOST, Settings
+from infra.local.site import Site
 from infra.local.state_directory import ENDPOINTS, OPERATOR, StateDirectory
 from infra.local.synthesis import Synthesis
+from infra.viewer.folder import planned
 
 DIMSE, FRONT_DOOR, GATEWAY, DELIVERY = "DIMSE endpoint", "front door", "gateway", "delivery to DIMSE nodes"
 FHIR, AWS = "FHIR server", "embedded AWS"
@@ -68,7 +71,13 @@ class System:
             If a part does not start.
         """
         outputs = self._start()
-        found = endpoints(self._settings, outputs, self._aws.endpoint_url, dimse_tls_port=self._dimse_tls_port)
+        found = endpoints(
+            self._settings,
+            outputs,
+            self._aws.endpoint_url,
+            dimse_tls_port=self._dimse_tls_port,
+            has_viewer=self._backends.site is not None and self._backends.site.has_viewer,
+        )
         self._backends.ready = True
         self._state.publish(ENDPOINTS, found)
         return found
@@ -100,6 +109,8 @@ class System:
         if not fhir_process.is_prepared():
             with step("installing the FHIR server's packages"):
                 fhir_process.prepare(self._log_file("npm"))
+        viewer = viewer_process.configured(self._settings)
+        making = viewer_process.start(self._log_file("viewer")) if viewer and viewer.is_ohif else None
         fhir = fhir_process.start(self._settings, self._fhir_port, self._log_file(FHIR))
         self._started[FHIR] = fhir
         outdir = self._state.path / "cdk.out"
@@ -129,6 +140,17 @@ class System:
             self._state.publish(OPERATOR, {**operator_environment(outputs), **self._aws.client_environment})
             reconcile(self._state.path, self._log_file("reconcile"))
             sweep(outputs["ImagingPipeline"]["SweepFunction"])
+        if making:
+            with step(viewer_process.FETCHING):
+                viewer_process.wait_until_made(making)
+        if viewer:
+            self._backends.site = Site(
+                viewer,
+                folder=planned() if viewer.is_ohif else None,
+                configuration_folder=self._state.path / "viewer",
+                spaces=[space["name"] for space in json.loads(operator_environment(outputs)["SPACES"])],
+                public_base_address=self._settings.front,
+            )
         return outputs
 
     def _running(self) -> dict[str, bool]:

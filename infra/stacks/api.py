@@ -1,5 +1,7 @@
 """The DICOMweb API: one function stores, one reads, one deletes."""
 
+import json
+
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from constructs import Construct
 
@@ -46,6 +48,15 @@ class ApiStack(Stack):
             "CORS_ORIGINS": configuration.cors_origins_setting,
         }
         manifest = {"MANIFEST_TABLE": archive.table.table_name, "QUERY_TAGS": configuration.query_tags_setting}
+        # Of what is read alone: where studies are opened, and what a reader may be told of the way to FHIR.
+        viewer, fhir = configuration.viewer, configuration.fhir
+        display = {
+            "VIEWER_URL_TEMPLATE": viewer.address_template(self.public_base_address) if viewer else "",
+            "VIEWER_EMBEDDED_IN": json.dumps(viewer.embedded_in if viewer else []),
+            "QUIET_SECONDS": str(configuration.quiet_seconds),
+            "PUBLISHES_TO_FHIR": "yes" if fhir else "no",
+            "FHIR_SEARCH_URL": fhir.base_url if fhir and fhir.authorization == "none" else "",
+        }
         processes = Processes(self, "Processes", configuration, key=archive.key, dependencies=layers.common)
         dicomweb.serve(
             store=processes.add(
@@ -58,7 +69,7 @@ class ApiStack(Stack):
             read=processes.add(
                 "search_retrieve",
                 grants=grants.search_retrieve(archive),
-                environment={**environment, **manifest, **_PIXEL_WORKER},
+                environment={**environment, **manifest, **display, **_PIXEL_WORKER},
                 timeout=_TIMEOUT,
                 memory_mib=2048,  # that of a worker, and as much again for what is read and answered
                 layers=[pixel_layer(self, "Pixels", layers.pixels)],

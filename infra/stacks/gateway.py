@@ -1,4 +1,4 @@
-"""The gateway: what streams bodies of any size, and the one address for it and the API."""
+"""The gateway: what streams bodies of any size, and the one address for it, the API, the viewer and the page."""
 
 from aws_cdk import CfnOutput, Environment, Fn, Stack
 from constructs import Construct
@@ -9,11 +9,19 @@ from infra.constructs.archive import Archive
 from infra.constructs.distribution import Distribution
 from infra.constructs.gateway_network import GatewayNetwork
 from infra.constructs.gateway_service import GatewayService
+from infra.constructs.site import Site
 from infra.gateway_config import GatewayConfiguration
+from infra.viewer.folder import ViewerFolder
 
 
 class GatewayStack(Stack):
-    """A network, the Fargate service in it, and a CloudFront distribution."""
+    """A network, the Fargate service in it, a bucket of files, and a CloudFront distribution.
+
+    Parameters
+    ----------
+    viewer
+        The viewer's folder; None where none is put into the bucket.
+    """
 
     def __init__(
         self,
@@ -25,6 +33,7 @@ class GatewayStack(Stack):
         gateway: GatewayConfiguration,
         api_host: str,
         public_base_address: str,
+        viewer: ViewerFolder | None,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env)
@@ -49,7 +58,20 @@ class GatewayStack(Stack):
             },
             key=archive.key,
         )
-        front = Distribution(self, "Front", api_host=api_host, gateway=service.load_balancer, domain=gateway.domain)
+        site = None
+        if configuration.viewer:
+            site = Site(
+                self,
+                "Site",
+                configuration,
+                configuration.viewer,
+                folder=viewer,
+                public_base_address=public_base_address,
+                key=archive.key,
+            )
+        front = Distribution(
+            self, "Front", api_host=api_host, gateway=service.load_balancer, site=site, domain=gateway.domain
+        )
         front.node.add_dependency(network.internet)
         CfnOutput(self, "DistributionDomainName", value=front.distribution.distribution_domain_name)
 

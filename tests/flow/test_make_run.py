@@ -33,11 +33,16 @@ def test_shows_the_sample_study_at_every_stage(shown: RunningSystem) -> None:
 
     output = wait_for(shown, "The system is up.")
 
-    stages = ["stored", "stored", "indexed", "revision", "announced", "published", "retrieved"]
+    stages = ["stored", "stored", "indexed", "revision", "announced", "published", "retrieved", "display"]
     assert re.findall(rf"^({'|'.join(stages)}) ", output, re.MULTILINE) == stages, output
     for address in re.findall(r"http://\S+/(?:metadata|revisions/1|ImagingStudy/\S+|instances/\S+)", output):
         assert httpx.get(address, trust_env=False).status_code == 200, address
     assert "byte for byte" in output
+    assert opens_the_viewer(output)
+    for place in ("page", "viewer"):
+        address = re.search(rf"^  {place} +(http://\S+)$", output, re.MULTILINE)
+        assert address
+        assert "text/html" in httpx.get(address[1], trust_env=False).headers["content-type"]
 
 
 def test_a_stop_is_clean_and_withdraws_the_endpoints(shown: RunningSystem) -> None:
@@ -53,7 +58,9 @@ def test_a_second_start_takes_seconds_and_finds_everything(shown: RunningSystem)
 
     assert "already there, as revision 1: nothing changed" in output
     assert re.search(r"^published .*/ImagingStudy/", output, re.MULTILINE)
+    assert opens_the_viewer(output)
     assert "synthesising" not in output
+    assert "fetching" not in output
     assert shown.start_seconds < max(30, first_seconds / 2)  # where others use the machine too, all takes long
 
 
@@ -78,6 +85,15 @@ def test_a_part_that_dies_is_named_with_its_log(shown: RunningSystem) -> None:
     log = re.search(r"The DIMSE endpoint has ended by itself; (\S+) says why", shown.output.read_text())
     assert log
     assert Path(log[1]).exists()
+
+
+def opens_the_viewer(output: str) -> bool:
+    """Whether the last stage's link leads a browser to the viewer."""
+    link = re.search(r"^display .*?(http://\S+IHEInvokeImageDisplay\S+)", output, re.MULTILINE)
+    assert link, output
+    answer = httpx.get(link[1], headers={"Accept": "text/html"}, follow_redirects=True, trust_env=False)
+    [redirect] = answer.history
+    return redirect.status_code == 302 and answer.url.path.startswith("/viewer/") and "Viewer" in answer.text
 
 
 def pid_listening_on(port: int) -> int:

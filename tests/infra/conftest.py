@@ -15,6 +15,8 @@ from infra.app import build_app, context
 from infra.config import Configuration
 from infra.dependencies import LayerFolders
 from infra.gateway_config import GatewayConfiguration
+from infra.viewer.folder import ViewerFolder
+from infra.viewer_config import ViewerConfiguration
 from tests.infra.bindings import BINDINGS
 from tests.infra.dimse import DIMSE
 from tests.infra.synthesised import Synthesised
@@ -31,17 +33,27 @@ def own_settings() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory, own_settings) -> Synthesise:
-    """Make templates of cdk.json's settings and these, without downloading the layers of others' packages."""
+    """Make templates of cdk.json's settings and these, without downloading what others wrote: layers, the viewer."""
     packages = tmp_path_factory.mktemp("packages")
     (packages / "python").mkdir()
     (packages / "python" / "one_module.py").touch()
+    ohif = ViewerFolder(tmp_path_factory.mktemp("viewer"))
+    ohif.files.mkdir()
+    (ohif.files / "app.bundle.js").touch()
+    ohif.index_html.write_text("<!doctype html>")
 
-    def synthesised(name: str, settings: dict[str, Any], *, gateway: dict[str, Any] | None = None) -> Synthesised:
+    def synthesised(
+        name: str, settings: dict[str, Any], *, gateway: dict[str, Any] | None = None, viewer: Any = None
+    ) -> Synthesised:
         folder = tmp_path_factory.mktemp(name)
         configuration = Configuration.of({**own_settings, **settings}, {})
         # Past the check that a deployment has no gateway yet.
-        configuration = dataclasses.replace(configuration, gateway=GatewayConfiguration.of(gateway))
-        build_app(configuration, str(folder), LayerFolders(packages, packages)).synth()
+        configuration = dataclasses.replace(
+            configuration,
+            gateway=GatewayConfiguration.of(gateway),
+            viewer=ViewerConfiguration.of(viewer, has_gateway=gateway is not None),
+        )
+        build_app(configuration, str(folder), LayerFolders(packages, packages), ohif).synth()
         return Synthesised(folder)
 
     return synthesised
@@ -87,6 +99,7 @@ def full(synthesise) -> Synthesised:
             "tasks": 2,
             "spool_gib": 50,
         },
+        viewer={"embedded_in": ["https://ehr.example.org"]},
     )
 
 

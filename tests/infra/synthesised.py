@@ -41,14 +41,18 @@ class Synthesised:
         """The properties of the resources of a type."""
         return {name: resource["Properties"] for name, resource in self.of_type(resource_type).items()}
 
+    @property
+    def processes(self) -> dict[str, Resource]:
+        """The properties of the functions of all processes; one that the CDK brings has no such name."""
+        return {
+            name: function
+            for function in self.properties("AWS::Lambda::Function").values()
+            if (name := function.get("Environment", {}).get("Variables", {}).get("POWERTOOLS_SERVICE_NAME"))
+        }
+
     def process(self, name: str) -> Resource:
         """The properties of the function of a process."""
-        [found] = [
-            function
-            for function in self.properties("AWS::Lambda::Function").values()
-            if function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name
-        ]
-        return found
+        return self.processes[name]
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement of every role, with the name of its policy."""

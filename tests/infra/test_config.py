@@ -173,7 +173,7 @@ def test_has_no_gateway_unless_it_is_configured():
 
 
 def test_the_local_run_has_a_gateway():
-    gateway = read(gateway={"spool_gib": 40, "tasks": 6}, local=True).gateway
+    gateway = read(gateway={"spool_gib": 40, "tasks": 6}, local=True, viewer="none").gateway
 
     assert gateway
     assert (gateway.spool_gib, gateway.tasks, gateway.most_tasks) == (40, 6, 6)

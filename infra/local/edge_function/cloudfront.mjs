@@ -9,9 +9,9 @@ export default {
     },
 };
 
-// Calls a function, and tells which origin it has chosen: none is the default one.
-export async function originChosenBy(call) {
+// Calls a function, and tells which origin it has chosen, none being the default one, and the path it goes on with.
+export async function routedBy(call) {
     const choice = { origin: '' };
-    await chosen.run(choice, call);
-    return choice.origin;
+    const { uri } = await chosen.run(choice, call);
+    return { ...choice, uri };
 }

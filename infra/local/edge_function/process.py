@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,22 @@ _RUNTIME = Path(__file__).with_name("run.mjs")
 
 class EdgeFunctionFailed(Exception):
     """The function has thrown, or does not run."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Where a function sends a request.
+
+    Attributes
+    ----------
+    origin
+        Empty for the default one.
+    uri
+        The path that it goes on with.
+    """
+
+    origin: str
+    uri: str
 
 
 class EdgeFunction:
@@ -33,12 +50,12 @@ class EdgeFunction:
         self._source = source
         self._process: asyncio.subprocess.Process | None = None
         self._answers: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._waiting: dict[int, asyncio.Future[Routed]] = {}
         self._asked = 0
         self._starting = asyncio.Lock()
 
-    async def origin_of(self, event: Mapping[str, Any]) -> str:
-        """Which origin the function chooses for a viewer request; empty for the default one.
+    async def route(self, event: Mapping[str, Any]) -> Routed:
+        """Where the function sends a viewer request.
 
         Raises
         ------
@@ -48,7 +65,7 @@ class EdgeFunction:
         requests = await self._requests()
         self._asked += 1
         number = self._asked
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Routed] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             requests.write(json.dumps({"number": number, "event": event}).encode() + b"\n")
@@ -92,7 +109,7 @@ class EdgeFunction:
             if "error" in answer:
                 asked.set_exception(EdgeFunctionFailed(answer["error"]))
             else:
-                asked.set_result(answer["origin"])
+                asked.set_result(Routed(answer["origin"], answer["uri"]))
         await process.wait()
         # From here nothing is awaited, so that nobody can begin to wait for an answer that does not come.
         for asked in self._waiting.values():

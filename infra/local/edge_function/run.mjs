@@ -1,5 +1,5 @@
 // Runs a CloudFront Function: `node run.mjs FUNCTION.js`. An event a line on standard input, `{"number", "event"}`;
-// for each a line on standard output, `{"number", "origin"}`, or `{"number", "error"}`. Ends with its input.
+// for each a line on standard output, `{"number", "origin", "uri"}`, or `{"number", "error"}`. Ends with its input.
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve as absolute } from 'node:path';
@@ -24,12 +24,12 @@ registerHooks({
 });
 
 const { handler } = await import(FUNCTION);
-const { originChosenBy } = await import(CLOUDFRONT);
+const { routedBy } = await import(CLOUDFRONT);
 
 for await (const line of createInterface({ input: process.stdin })) {
     const { number, event } = JSON.parse(line);
-    originChosenBy(() => handler(event)).then(
-        (origin) => answer({ number, origin }),
+    routedBy(() => handler(event)).then(
+        (routed) => answer({ number, ...routed }),
         (failure) => answer({ number, error: String(failure) }),
     );
 }

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from infra.constructs.distribution import ROUTING_RULE
 from infra.local.edge_function.event import viewer_request
-from infra.local.edge_function.process import EdgeFunction, EdgeFunctionFailed
+from infra.local.edge_function.process import EdgeFunction, EdgeFunctionFailed, Routed
 
 GATEWAY, API = "gateway", ""
 SPACE = "/spaces/main"
@@ -74,6 +74,19 @@ READS = [
     ("/spaces", API),
     (f"/elsewhere{INSTANCE}", API),
 ]
+PLACES = [
+    ("/", "/page/index.html"),
+    ("/page/style.css", "/page/style.css"),
+    ("/viewer", "/viewer/index.html"),
+    ("/viewer/", "/viewer/index.html"),
+    ("/viewer/viewer/main", "/viewer/index.html"),
+    ("/viewer/app-config.js/x", "/viewer/index.html"),
+    ("/viewer/app-config.js", "/viewer/app-config.js"),
+    ("/viewer/files/0123/app.bundle.js", "/viewer/files/0123/app.bundle.js"),
+    ("/viewers", "/viewers"),
+    ("/IHEInvokeImageDisplay", "/IHEInvokeImageDisplay"),
+    (f"{SPACE}/viewer", f"{SPACE}/viewer"),
+]
 
 
 def event(method: str, uri: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -95,7 +108,7 @@ def run(steps: Callable[[EdgeFunction], Awaitable[None]], source: Path = ROUTING
 def test_a_store_goes_where_its_size_can_be_carried() -> None:
     async def steps(rule: EdgeFunction) -> None:
         for headers, origin in STORES:
-            assert await rule.origin_of(event("POST", f"{SPACE}/studies", headers)) == origin, headers
+            assert (await rule.route(event("POST", f"{SPACE}/studies", headers))).origin == origin, headers
 
     run(steps)
 
@@ -104,7 +117,15 @@ def test_what_may_be_of_any_size_is_read_through_the_gateway() -> None:
     async def steps(rule: EdgeFunction) -> None:
         for method in ("GET", "HEAD"):
             for uri, origin in READS:
-                assert await rule.origin_of(event(method, uri)) == origin, uri
+                assert (await rule.route(event(method, uri))).origin == origin, uri
+
+    run(steps)
+
+
+def test_every_place_in_a_page_is_the_file_of_that_page() -> None:
+    async def steps(rule: EdgeFunction) -> None:
+        for uri, file in PLACES:
+            assert await rule.route(event("GET", uri)) == Routed(API, file)
 
     run(steps)
 
@@ -112,7 +133,7 @@ def test_what_may_be_of_any_size_is_read_through_the_gateway() -> None:
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "OPTIONS"])
 def test_other_methods_go_to_the_api(method: str) -> None:
     async def steps(rule: EdgeFunction) -> None:
-        assert await rule.origin_of(event(method, INSTANCE)) == API
+        assert (await rule.route(event(method, INSTANCE))).origin == API
 
     run(steps)
 
@@ -120,22 +141,22 @@ def test_other_methods_go_to_the_api(method: str) -> None:
 def test_requests_side_by_side_do_not_get_each_others_origin() -> None:
     async def steps(rule: EdgeFunction) -> None:
         uris = [READS[number % len(READS)] for number in range(500)]
-        origins = await asyncio.gather(*(rule.origin_of(event("GET", uri)) for uri, _ in uris))
-        assert origins == [origin for _, origin in uris]
+        routed = await asyncio.gather(*(rule.route(event("GET", uri)) for uri, _ in uris))
+        assert [each.origin for each in routed] == [origin for _, origin in uris]
 
     run(steps)
 
 
 def test_after_it_was_killed_the_next_request_starts_it_again() -> None:
     async def steps(rule: EdgeFunction) -> None:
-        await rule.origin_of(event("GET", INSTANCE))
+        await rule.route(event("GET", INSTANCE))
         assert rule._process
         os.kill(rule._process.pid, signal.SIGKILL)
         await rule._process.wait()
         deadline = time.monotonic() + 10
         while True:  # one that asks at this very moment may be told that it has ended
             try:
-                assert await rule.origin_of(event("GET", INSTANCE)) == GATEWAY
+                assert (await rule.route(event("GET", INSTANCE))).origin == GATEWAY
                 return
             except EdgeFunctionFailed:
                 assert time.monotonic() < deadline
@@ -148,7 +169,7 @@ def test_who_waits_while_it_dies_is_told(tmp_path: Path) -> None:
     source.write_text("async function handler(event) { await new Promise(() => {}); }")
 
     async def steps(function: EdgeFunction) -> None:
-        waiting = asyncio.create_task(function.origin_of(event("GET", "/")))
+        waiting = asyncio.create_task(function.route(event("GET", "/")))
         while not function._waiting:
             await asyncio.sleep(0.01)
         assert function._process
@@ -162,8 +183,8 @@ def test_who_waits_while_it_dies_is_told(tmp_path: Path) -> None:
 def test_a_rule_that_throws_fails_that_request_alone() -> None:
     async def steps(rule: EdgeFunction) -> None:
         with pytest.raises(EdgeFunctionFailed, match="TypeError"):
-            await rule.origin_of({})
-        assert await rule.origin_of(event("GET", INSTANCE)) == GATEWAY
+            await rule.route({})
+        assert (await rule.route(event("GET", INSTANCE))).origin == GATEWAY
 
     run(steps)
 
