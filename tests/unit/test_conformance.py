@@ -7,6 +7,8 @@ import pytest
 from pydicom.uid import UID
 
 from imaging import model
+from imaging.dicomweb import arrivals_query
+from imaging.dicomweb.image_display_parameters import OF_BOTH, OF_PATIENT, OF_STUDY, SPACE, VIEWER_TYPES
 from imaging.dicomweb.status import failure_reason, http_status
 from imaging.dimse import status
 from imaging.dimse.extended_negotiation import FIELDS_OF_SERVICE
@@ -108,6 +110,25 @@ def test_states_a_rule_for_each_element_that_the_mapping_gives(resource_type, el
 
 def statuses(heading: str) -> set[int]:
     return {int(first, 16) for first, _ in rows(CONFORMANCE, heading) if first != "others"}
+
+
+def test_states_every_parameter_of_arrivals():
+    assert [name for name, _ in rows(CONFORMANCE, "parameter of `/arrivals`")] == list(arrivals_query.PARAMETERS)
+
+
+def test_states_every_parameter_of_invoke_image_display():
+    stated = {name: used_with.partition(",")[0] for name, used_with, _ in rows(CONFORMANCE, "parameter of RAD-106")}
+    assert stated == {
+        **dict.fromkeys((*OF_BOTH, SPACE), "both"),
+        **dict.fromkeys(OF_PATIENT, "PATIENT"),
+        **dict.fromkeys(OF_STUDY, "STUDY"),
+    }
+    assert all(f"`{kind}`" in CONFORMANCE for kind in VIEWER_TYPES)
+
+
+def test_states_every_status_of_invoke_image_display():
+    # tests/unit/dicomweb/test_image_display_resource.py sees that there is no other
+    assert [int(status) for status, _ in rows(CONFORMANCE, "status of RAD-106")] == [302, 300, 400, 404, 503]
 
 
 def test_states_every_sop_class_and_the_service_that_a_peer_needs_for_it():
