@@ -15,7 +15,7 @@ from infra.local.ports import any_free_port
 from tests.flow.client import Client
 from tests.flow.running_system import RunningSystem
 
-ON_THE_SYSTEM = {"flow", "interop"}
+ON_THE_SYSTEM = {"flow", "interop", "browser"}
 ON_THEIR_OWN_SYSTEM = {"test_crash.py", "test_make_run.py"}
 ROUNDS_OF_EXAMPLES = 5
 

@@ -9,7 +9,26 @@ ROOT = "/viewer"
 
 _ROOTS = ("qidoRoot", "wadoRoot", "wadoUriRoot")
 # What OHIF's own page says in scripts of its own, which the Content-Security-Policy of ours refuses, stands here too.
-_SCRIPT = """window.PUBLIC_URL = {public_url};
+_SCRIPT = """// Framed by another site it may be left without storage: then it forgets at its end.
+for (const storage of ["localStorage", "sessionStorage"]) {{
+  try {{
+    window[storage].length;
+  }} catch {{
+    const kept = new Map();
+    const value = {{
+      getItem: (key) => kept.get(String(key)) ?? null,
+      setItem: (key, text) => void kept.set(String(key), String(text)),
+      removeItem: (key) => void kept.delete(String(key)),
+      clear: () => kept.clear(),
+      key: (index) => [...kept.keys()][index] ?? null,
+      get length() {{
+        return kept.size;
+      }},
+    }};
+    Object.defineProperty(window, storage, {{ value }});
+  }}
+}}
+window.PUBLIC_URL = {public_url};
 window.browserImportFunction = (module) => import(module);
 window.config = {config};
 for (const {{ configuration }} of window.config.dataSources) {{

@@ -16,7 +16,7 @@ from tests.flow.dimse_nodes import DimseNodes, certificate
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
 VIEWER = "https://viewer.example.org"
-"""Where pages come from that may read what the system answers."""
+"""Where pages come from that may read what the system answers, and frame its viewer."""
 QUERY_TAGS = (
     {"tag": "ImageComments", "level": "instance"},
     {"tag": "00111001", "level": "series", "vr": "LO", "private_creator": "TESTS"},
@@ -66,6 +66,7 @@ class RunningSystem:
         self.dimse_nodes = DimseNodes()
         configuration = {
             "cors": {"allowed_origins": [VIEWER]},
+            "viewer": {"embedded_in": [VIEWER]},
             "query_tags": [*QUERY_TAGS],
             "dimse": self.dimse_nodes.configuration(),
         }
