@@ -31,12 +31,17 @@ def test_whatever_comes_is_a_number_or_nothing(cx):
         ("99998410^^^AcmeHospital", AssignedPatientId("99998410", "AcmeHospital")),
         ("1^^^&1.2.3&ISO", AssignedPatientId("1", "", "1.2.3", "ISO")),
         (" 1 ", AssignedPatientId("1")),
-        ("1^^^", AssignedPatientId("1")),
+        ("1^^", AssignedPatientId("1")),
         ("J\\XC3B6\\rg", AssignedPatientId("J\N{LATIN SMALL LETTER O WITH DIAERESIS}rg")),
     ],
 )
 def test_takes_the_number_and_who_assigned_it(cx, read):
     assert parse_cx(cx) == read
+
+
+@pytest.mark.parametrize("cx", ["1^^^", "1^^^ ^MR", "1^^^&", "1^^^&&ISO"])
+def test_does_not_take_a_number_for_anybodys_where_who_assigned_it_was_cut_off(cx):
+    assert parse_cx(cx) is None
 
 
 @pytest.mark.parametrize("cx", ["", " ", "^^^Acme", "1\\", "1\\Z\\", "1\\XC3\\", "1\n", "1" * 256, "1^^^a\\b"])

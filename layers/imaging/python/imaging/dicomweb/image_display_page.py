@@ -51,6 +51,11 @@ class Link:
     described: Mapping[str, str | int]
 
 
+def is_for_people(request: Request) -> bool:
+    """Whether a page is the answer: browsers name its type, programs do not."""
+    return HTML in request.headers.get("accept", "").lower()
+
+
 class DisplayPages:
     """Makes them.
 
@@ -93,6 +98,10 @@ class DisplayPages:
         title = "Choose a storage space"
         return _response(request, HTTPStatus.MULTIPLE_CHOICES, title, sentence, links, body, self.headers)
 
+    def notice(self, sentence: str, link: Link) -> Response:
+        """What a person is to know before something is shown."""
+        return _page(HTTPStatus.OK, "Not all studies are shown", sentence, [link], self.headers)
+
 
 def _response(
     request: Request,
@@ -103,8 +112,12 @@ def _response(
     json: bytes,
     headers: Mapping[str, str],
 ) -> Response:
-    if HTML not in request.headers.get("accept", "").lower():  # browsers name it; programs do not
-        return Response(status, {"Content-Type": JSON, **headers}, json)
+    if is_for_people(request):
+        return _page(status, title, sentence, links, headers)
+    return Response(status, {"Content-Type": JSON, **headers}, json)
+
+
+def _page(status: HTTPStatus, title: str, sentence: str, links: Sequence[Link], headers: Mapping[str, str]) -> Response:
     items = "".join(f'<li><a href="{escape(link.address)}">{escape(link.text)}</a></li>\n' for link in links)
     page = _PAGE.format(
         title=escape(title),

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from imaging.dicom.uid import check_uid
-from imaging.dicomweb.hl7_cx import parse_cx
+from imaging.dicomweb.hl7_cx import UNIVERSAL_ID_TYPES, parse_cx
 from imaging.dicomweb.xml_date_time import moment_span
 from imaging.errors import Rejected, RejectReason
 from imaging.fhir.primitives import partial_date
 from imaging.reading.displayed_studies import MAX_STUDIES, Asked, PatientAsked, StudiesAsked
 
 PATIENT, STUDY = "PATIENT", "STUDY"
-VIEWER_TYPES = ("IHE_BIR",)
 
 OF_PATIENT = (
     *("patientID", "patientName", "patientBirthDate", "lowerDateTime", "upperDateTime"),
@@ -29,6 +28,10 @@ _MAX_ACCESSION_NUMBER = 64  # characters; PS3.5 allows 16
 _NUMBER = re.compile("[0-9]{1,6}")
 _CODE = re.compile("[A-Z0-9_ ]{1,16}")
 _TRUE, _FALSE = ("true", "false")
+_PATIENT_ID = (
+    "the number and who assigned it as HL7 writes them, ID^^^NAME, ID^^^&1.2.3&ISO, ID^^^&urn:…&URI or ID, "
+    "where & is written as %26"
+)
 
 Read = TypeVar("Read")
 
@@ -66,8 +69,8 @@ def parse_display_request(parameters: Sequence[tuple[str, str]]) -> DisplayReque
     other = [name for kind, names in _OF_TYPE.items() if kind != request_type for name in names if name in named]
     if other:
         raise _malformed(f"With requestType={request_type} there is no {' and no '.join(other)}; leave that out")
-    if named.get("viewerType", VIEWER_TYPES[0]) not in VIEWER_TYPES:
-        raise _malformed(f"There is no other viewerType here than {', '.join(VIEWER_TYPES)}; leave it out")
+    if request_type == PATIENT and any(_is_cut_off(*given) for given in parameters):
+        raise _malformed(f"patientID ends at an & that is not encoded; it is {_PATIENT_ID}")
     _flag(named, "diagnosticQuality")  # the viewer draws what is stored, so that either is met
     asked = _patient(named) if request_type == PATIENT else _studies(named)
     return DisplayRequest(asked, _flag(named, "keyImagesOnly"), named.get(SPACE, ""))
@@ -82,6 +85,11 @@ def _named(parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
         if named.setdefault(name, value) != value:
             raise _malformed(f"{name} is given twice; several values of one parameter stand with commas between")
     return named
+
+
+def _is_cut_off(name: str, value: str) -> bool:
+    """Whether a parameter is what a server makes of the end of ID^^^NAME&1.2.3&ISO if nobody encoded the "&"."""
+    return not value and name.partition("^")[0].upper() in UNIVERSAL_ID_TYPES
 
 
 def _studies(named: Mapping[str, str]) -> StudiesAsked:
@@ -102,10 +110,9 @@ def _studies(named: Mapping[str, str]) -> StudiesAsked:
 
 
 def _patient(named: Mapping[str, str]) -> PatientAsked:
-    must = "the number and who assigned it as HL7 writes them: ID^^^NAME, ID^^^&1.2.3&ISO or ID"
-    patient_id = _read(named, "patientID", parse_cx, must)
+    patient_id = _read(named, "patientID", parse_cx, _PATIENT_ID)
     if patient_id is None:
-        raise _malformed(f"With requestType=PATIENT there is a patientID, {must}")
+        raise _malformed(f"With requestType=PATIENT there is a patientID, {_PATIENT_ID}")
     when = "a date and a time as 2026-01-31T12:00:00+01:00, or a date"
     asked = PatientAsked(
         patient_id,
@@ -116,7 +123,7 @@ def _patient(named: Mapping[str, str]) -> PatientAsked:
         modalities=frozenset(
             code.upper() for code in _values(named, "modalitiesInStudy", _is_code, "codes with commas between: CT,MR")
         ),
-        most_recent=_read(named, "mostRecentResults", _number, "how many studies, 1 or more"),
+        most_recent=_read(named, "mostRecentResults", _number, "how many studies, or 0 for all") or None,
     )
     if asked.since and asked.until and asked.until.last < asked.since.first and asked.since.zone == asked.until.zone:
         raise _malformed("upperDateTime lies before lowerDateTime; exchange them")
@@ -165,7 +172,7 @@ def _birth_date(value: str) -> str | None:
 
 
 def _number(value: str) -> int | None:
-    return (int(value) or None) if _NUMBER.fullmatch(value) else None
+    return int(value) if _NUMBER.fullmatch(value) else None
 
 
 def _malformed(sentence: str) -> Rejected:

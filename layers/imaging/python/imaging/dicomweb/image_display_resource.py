@@ -1,20 +1,23 @@
 """Opens studies in the viewer: IHE Invoke Image Display, RAD TF-2 Section 4.106, by HTTP GET."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice, repeat
 
-from imaging.dicomweb.image_display_page import DisplayPages, Link
+from imaging.dicomweb.image_display_page import DisplayPages, Link, is_for_people
 from imaging.dicomweb.image_display_parameters import DisplayRequest, parse_display_request
 from imaging.dicomweb.message import Request, Response
 from imaging.dicomweb.path import Names
 from imaging.dicomweb.retrieve_resources import Answer
-from imaging.dicomweb.status import http_status
+from imaging.dicomweb.status import NOT_ANSWERED, http_status
 from imaging.dicomweb.viewer_address import MAX_CHARACTERS, SERIES, viewer_address
 from imaging.errors import Rejected, RejectReason, Unavailable
+from imaging.model.identifiers import StudyKey
 from imaging.model.links import Links
 from imaging.reading.displayed_studies import (
     MAX_STUDIES,
+    DifferentPatients,
     DisplayedStudies,
     FindDisplayedStudies,
     InSpace,
@@ -28,6 +31,7 @@ INVOKE_IMAGE_DISPLAY = "IHEInvokeImageDisplay"
 _NO_VIEWER = "No viewer is configured here; the images are retrieved by DICOMweb."
 _NOTHING = "Nothing that is stored here matches; what came in a moment ago may still be on its way."
 _NO_KEY_IMAGES = "These studies have no key images; leave keyImagesOnly out to see all of their images."
+_ONE_BY_ONE = "Each link opens what one storage space has, of one patient."
 _OLDER = f"There are older studies; the newest {MAX_STUDIES}, or as many as the viewer's address can hold, are shown."
 
 
@@ -77,9 +81,8 @@ class ImageDisplayResource:
         except Rejected as rejected:
             return self._pages.error(request, http_status(rejected.reason), str(rejected))
         except Unavailable:
-            sentence = "A part of this service did not answer; try again in a moment."
             retry = {"Retry-After": "1"}
-            return self._pages.error(request, HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers=retry)
+            return self._pages.error(request, HTTPStatus.SERVICE_UNAVAILABLE, NOT_ANSWERED, headers=retry)
 
     def _answer(self, request: Request, space: str) -> Response:
         if not self._template:
@@ -87,8 +90,12 @@ class ImageDisplayResource:
         asked = parse_display_request(request.parameters)
         if asked.key_images_only and SERIES not in self._template:
             raise _malformed("The viewer that is configured here cannot be told which images are key; leave it out.")
-        displayed = self._find(asked.asked, self._asked_spaces(space, asked))
-        opened = [shown for place in displayed.places if (shown := self._opened(place, asked))]
+        try:
+            displayed = self._find(asked.asked, self._asked_spaces(space, asked))
+        except DifferentPatients as refusal:
+            return self._one_by_one(request, refusal, asked)
+        # Each place has all of them, and the first that has something to show is enough; or each has a part.
+        opened = list(islice(self._opened(displayed.places, asked), None if displayed.is_divided else 1))
         if not opened:
             found = bool(displayed.places)
             raise Rejected(RejectReason.NO_SUCH_RESOURCE, _NO_KEY_IMAGES if found else _NOTHING)
@@ -98,8 +105,15 @@ class ImageDisplayResource:
             sentence = "These studies lie in several storage spaces, and no space has all of them. Open those of:"
             return self._pages.choice(request, sentence, [shown.link for shown in opened])
         is_cut = displayed.is_cut or opened[0].is_cut
+        if is_cut and is_for_people(request):  # whom no browser shows a Warning
+            return self._pages.notice(_OLDER, opened[0].link)
         warning = {"Warning": f"299 {self._links.base_address}: {_OLDER}"} if is_cut else {}
         return Response(HTTPStatus.FOUND, {"Location": opened[0].address, **self._pages.headers, **warning})
+
+    def _one_by_one(self, request: Request, refusal: DifferentPatients, asked: DisplayRequest) -> Response:
+        links = [shown.link for shown in self._opened(refusal.places, asked)]
+        sentence = f"{refusal} {_ONE_BY_ONE}" if links else str(refusal)
+        return self._pages.error(request, http_status(refusal.reason), sentence, links=links)
 
     def _incomplete(self, request: Request, displayed: DisplayedStudies, opened: Sequence["_Opened"]) -> Response:
         sentence = (
@@ -114,9 +128,18 @@ class ImageDisplayResource:
         named = space or asked.space
         return [space_named(self._spaces, named).name] if named else list(self._spaces)
 
-    def _opened(self, place: InSpace, asked: DisplayRequest) -> "_Opened | None":
+    def _opened(self, places: Sequence[InSpace], asked: DisplayRequest) -> "Iterator[_Opened]":
+        """What the spaces show, but those without key images, where only these are asked for."""
+        keys = ([study.key for study in place.studies] for place in places)
+        of_places = self._key_images(keys) if asked.key_images_only else repeat({})
+        for place, key_images in zip(places, of_places, strict=False):
+            if shown := self._opened_in(place, key_images, asked):
+                yield shown
+
+    def _opened_in(
+        self, place: InSpace, key_images: Mapping[StudyKey, Sequence[str]], asked: DisplayRequest
+    ) -> "_Opened | None":
         """The viewer's address for what a space has; None if no key images are there, and only those are asked for."""
-        key_images = self._key_images([study.key for study in place.studies]) if asked.key_images_only else {}
         studies = [study.key for study in place.studies if not asked.key_images_only or study.key in key_images]
         for count in range(len(studies), 0, -1):
             values = {

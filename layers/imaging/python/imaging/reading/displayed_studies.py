@@ -7,7 +7,7 @@ from imaging.dicom.attributes import text
 from imaging.errors import Rejected, RejectReason
 from imaging.model.links import Links
 from imaging.model.study import Study
-from imaging.reading.assigned_patient_id import AssignedPatientId, patient_of
+from imaging.reading.assigned_patient_id import AssignedPatientId, is_known_elsewhere, patient_of
 from imaging.reading.matching import Matcher, OneOf, values_of
 from imaging.reading.moment import Span
 from imaging.reading.query import Query
@@ -32,10 +32,11 @@ MAX_STUDIES_OF_A_PATIENT = 1_000
 """So many are looked at in a space, to tell the patients of one number apart."""
 
 _STUDY_TIME = "00080030"
-_ONE_PATIENT = (
-    "What is asked for belongs to different patients, who are never shown together; name who assigned the patientID "
-    "(ID^^^&1.2.3&ISO), or one space, or fewer studies."
+_DIFFERENT_PATIENTS = "What is asked for belongs to different patients, who are never shown together; "
+_WHICH_PATIENT = (
+    "name who assigned the patientID (ID^^^&1.2.3&ISO or ID^^^&urn:…&URI, where & is written as %26), or one space."
 )
+_WHICH_STUDIES = "ask for the studies of one patient, or name one space."
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ class DisplayedStudies:
     Attributes
     ----------
     places
-        The first space that has all of it; or, as none does, every space that
-        has some. Empty if nothing was found.
+        The spaces that have all of it, of which the first is to show it; or, as
+        none does, every space that has some. Empty if nothing was found.
+    is_divided
+        No space has all of it.
     missing
         How many of the studies or Accession Numbers asked for nobody has.
     is_cut
@@ -99,8 +102,23 @@ class DisplayedStudies:
     """
 
     places: tuple[InSpace, ...]
+    is_divided: bool
     missing: int = 0
     is_cut: bool = False
+
+
+class DifferentPatients(Rejected):
+    """What is asked for is of several patients.
+
+    Parameters
+    ----------
+    places
+        The spaces that have some of it of one patient, as each would show it by itself.
+    """
+
+    def __init__(self, message: str, places: Iterable[InSpace]) -> None:
+        super().__init__(RejectReason.MALFORMED_REQUEST, message)
+        self.places = tuple(places)
 
 
 class FindDisplayedStudies:
@@ -116,32 +134,41 @@ class FindDisplayedStudies:
 
         Raises
         ------
+        DifferentPatients
+            If they are of more than one patient.
         Rejected
-            `MALFORMED_REQUEST` if they are of more than one patient, if they
-            contradict what is said of the patient, or if they are too many to
-            look at.
+            `MALFORMED_REQUEST` if they contradict what is said of the patient,
+            or if they are too many to look at.
         """
-        return self._of_patient(asked, spaces) if isinstance(asked, PatientAsked) else self._named(asked, spaces)
+        if isinstance(asked, StudiesAsked):
+            return self._named(asked, [InSpace(space, tuple(self._with_names(asked, space))) for space in spaces])
+        return self._of_patient(
+            asked, [InSpace(space, tuple(self._with_number(asked.patient_id, space))) for space in spaces]
+        )
 
-    def _of_patient(self, asked: PatientAsked, spaces: Sequence[str]) -> DisplayedStudies:
-        places = [InSpace(space, tuple(self._with_number(asked.patient_id, space))) for space in spaces]
-        self._check_patient(_first_copies(places))  # before anything is filtered: who else has the number counts
+    def _of_patient(self, asked: PatientAsked, places: Sequence[InSpace]) -> DisplayedStudies:
+        if self._is_of_several(places):  # before anything is filtered: who else has the number counts
+            raise DifferentPatients(_DIFFERENT_PATIENTS + _WHICH_PATIENT, self._apart(asked, places))
         meets = _filter(asked)
         places = [replace(place, studies=tuple(filter(meets, place.studies))) for place in places]
         matching = _first_copies(places)
         wanted = len(matching) if asked.most_recent is None else asked.most_recent
-        shown = self._together(places, matching[: min(wanted, MAX_STUDIES)])
-        for place in shown:
-            _check_person(asked, place.studies)
-        return DisplayedStudies(shown, is_cut=min(wanted, len(matching)) > MAX_STUDIES)
+        shown = self._together(asked, places, matching[: min(wanted, MAX_STUDIES)])
+        return replace(shown, is_cut=min(wanted, len(matching)) > MAX_STUDIES)
 
-    def _named(self, asked: StudiesAsked, spaces: Sequence[str]) -> DisplayedStudies:
-        places = [InSpace(space, tuple(self._with_names(asked, space))) for space in spaces]
+    def _apart(self, asked: PatientAsked, places: Sequence[InSpace]) -> Iterator[InSpace]:
+        """What each space shows by itself, of those whose own studies of the number are one patient's."""
+        for place in places if len(places) > 1 else ():
+            try:
+                yield from self._of_patient(asked, [place]).places
+            except Rejected:
+                continue  # it has several patients too, or somebody else than who is asked for
+
+    def _named(self, asked: StudiesAsked, places: Sequence[InSpace]) -> DisplayedStudies:
         found = _first_copies(places)
-        self._check_patient(found)
         if len(found) > MAX_STUDIES:
             raise _malformed(f"There are over {MAX_STUDIES} studies of these accession numbers; ask by studyUID.")
-        return DisplayedStudies(self._together(places, found), _missing(asked, found))
+        return replace(self._together(asked, places, found), missing=_missing(asked, found))
 
     def _with_names(self, asked: StudiesAsked, space: str) -> Iterator[Study]:
         key = STUDY_INSTANCE_UID if asked.study_instance_uids else ACCESSION_NUMBER
@@ -169,18 +196,39 @@ class FindDisplayedStudies:
             "ask by studyUID or accessionNumber."
         )
 
-    def _together(self, places: Sequence[InSpace], wanted: Sequence[Study]) -> tuple[InSpace, ...]:
+    def _together(self, asked: Asked, places: Sequence[InSpace], wanted: Sequence[Study]) -> DisplayedStudies:
         uids = {study.key.study_instance_uid for study in wanted}
         kept = [InSpace(place.space, _newest_first(_only(uids, place.studies))) for place in places]
-        some = tuple(place for place in kept if place.studies)
-        shown = next(((place,) for place in some if len(place.studies) == len(uids)), some)
-        for place in shown:
-            self._check_patient(place.studies)
-        return shown
+        some = [place for place in kept if place.studies]
+        whole = [place for place in some if len(place.studies) == len(uids)]
+        of_one = [place for place in some if len(self._patients(place.studies)) == 1]
+        if any(place not in of_one for place in whole[:1] or some):
+            which = _WHICH_STUDIES if isinstance(asked, StudiesAsked) else _WHICH_PATIENT
+            apart = [place for place in of_one if not _contradiction(asked, place.studies)]
+            raise DifferentPatients(_DIFFERENT_PATIENTS + which, apart)
+        for place in whole[:1] or some:
+            if contradiction := _contradiction(asked, place.studies):
+                raise _malformed(contradiction)
+        others = [place for place in whole[1:] if place in of_one and not _contradiction(asked, place.studies)]
+        return DisplayedStudies(tuple([*whole[:1], *others] or some), is_divided=not whole)
 
-    def _check_patient(self, studies: Collection[Study]) -> None:
-        if len({patient_of(study, self._spaces[study.key.space], self._links) for study in studies}) > 1:
-            raise _malformed(_ONE_PATIENT)
+    def _is_of_several(self, places: Sequence[InSpace]) -> bool:
+        """Whether several patients have the number, wherever.
+
+        Of a study that several spaces have the first copy counts, and others as
+        far as they say who assigned the number: what a space calls it by itself
+        is no other patient's.
+        """
+        known = [
+            study
+            for place in places
+            for study in place.studies
+            if is_known_elsewhere(study, self._spaces[place.space], self._links)
+        ]
+        return max(len(self._patients(_first_copies(places))), len(self._patients(known))) > 1
+
+    def _patients(self, studies: Iterable[Study]) -> set[tuple[str, ...]]:
+        return {patient_of(study, self._spaces[study.key.space], self._links) for study in studies}
 
 
 def _filter(asked: PatientAsked) -> Callable[[Study], bool]:
@@ -214,12 +262,16 @@ def _missing(asked: StudiesAsked, found: Sequence[Study]) -> int:
     return len(set(asked.accession_numbers) - numbers)
 
 
-def _check_person(asked: PatientAsked, studies: Sequence[Study]) -> None:
+def _contradiction(asked: Asked, studies: Iterable[Study]) -> str:
+    """How studies are of somebody else than who is asked for; "" if they may be of them."""
+    if isinstance(asked, StudiesAsked):
+        return ""
     for study in studies:
         if asked.birth_date and is_other_birth_date(asked.birth_date, study.attributes):
-            raise _malformed("The studies under this patientID have another birth date than patientBirthDate says.")
+            return "The studies under this patientID have another birth date than patientBirthDate says."
         if asked.name and is_other_name(asked.name, study.attributes):
-            raise _malformed("The studies under this patientID have another name than patientName says.")
+            return "The studies under this patientID have another name than patientName says."
+    return ""
 
 
 def _moment(study: Study) -> tuple[str, str, str]:
