@@ -66,7 +66,8 @@ export class Arrivals {
       }
       if (!page.next || entries.length < all.length || !last || (oldest && byArrival(last, oldest) >= 0)) return;
       const below = [...known.values()].filter((entry) => byArrival(last, entry) < 0);
-      const meets = entries.some((entry) => known.has(keyOf(entry)));
+      // One that has come to the top since it was known meets nothing: what lies between has not been read.
+      const meets = entries.some((entry) => known.get(keyOf(entry))?.arrived_at === entry.arrived_at);
       if (meets && below.every((entry) => isSettled(entry) && !changed.has(keyOf(entry)))) return;
       if (pages === PAGES_AT_ONCE) {
         if (!meets) this.#letGoBelow(last, page.next);

@@ -1,18 +1,20 @@
 /** Takes files: the whole page by drop, two buttons for those who have no mouse, and the space they go to. */
 
 import { chosenFiles, droppedFiles } from "./dropped_files.js";
-import { byId, element, setText } from "./elements.js";
+import { byId, element, setChildren, setText } from "./elements.js";
+
+const STILL_OVER_MS = 800; // a browser says so every 350 ms, give or take 200; HTML, Section 6.11.5
 
 export class DropArea {
   #veil = byId("drop-veil");
   #space = byId("store-space");
+  #inputs = [byId("choose-files"), byId("choose-folder")];
   #onFiles;
 
   /** @param {(found: AsyncIterable, space: string) => void} onFiles */
   constructor(onFiles) {
     this.#onFiles = onFiles;
-    for (const name of ["choose-files", "choose-folder"]) {
-      const input = byId(name);
+    for (const input of this.#inputs) {
       input.addEventListener("change", () => {
         // The list of files empties with the input, which must be empty to take the same file again.
         this.#onFiles(chosenFiles({ files: [...input.files] }), this.#space.value);
@@ -23,43 +25,43 @@ export class DropArea {
     this.#takeDrops();
   }
 
-  /** Offer these spaces, and of them the one that the page is about. */
-  offer(spaces, chosen) {
-    if (this.#space.options.length !== spaces.length) {
-      this.#space.replaceChildren(...spaces.map((space) => element("option", {}, space)));
-    }
-    if (chosen && spaces.includes(chosen)) this.#space.value = chosen;
+  /**
+   * Offer these spaces.
+   *
+   * @param {string | null} first the one to begin with; from then on only the reader's choice counts
+   */
+  offer(spaces, first) {
+    const chosen = this.#space.value || first;
+    setChildren(this.#space, spaces.join(), () => spaces.map((name) => element("option", { "data-key": name }, name)));
+    if (this.#space.value !== chosen && spaces.includes(chosen)) this.#space.value = chosen;
     this.#space.closest("label").hidden = spaces.length < 2;
+    for (const input of this.#inputs) input.disabled = !this.#space.value;
   }
 
   #takeDrops() {
-    let depth = 0; // each element that is entered tells so, before the one that is left
-    const show = (isOver) => {
-      this.#veil.hidden = !isOver;
-      if (isOver) setText(this.#veil.firstElementChild, `Drop to store in ${this.#space.value}`);
+    let over = null;
+    const hide = () => {
+      clearTimeout(over);
+      this.#veil.hidden = true;
     };
-    addEventListener("dragenter", (event) => {
+    const show = (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
-      depth += 1;
-      show(true);
-    });
-    addEventListener("dragleave", (event) => {
-      if (!hasFiles(event)) return;
-      depth -= 1;
-      if (depth <= 0) show(false);
-    });
-    addEventListener("dragover", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-    });
+      const space = this.#space.value;
+      event.dataTransfer.dropEffect = space ? "copy" : "none";
+      setText(this.#veil.firstElementChild, space ? `Drop to store in ${space}` : "The server has not answered yet");
+      this.#veil.hidden = false;
+      // What is entered may be gone before it is left: that nothing is over the page any more says its silence.
+      clearTimeout(over);
+      over = setTimeout(hide, STILL_OVER_MS);
+    };
+    addEventListener("dragenter", show);
+    addEventListener("dragover", show);
     addEventListener("drop", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
-      depth = 0;
-      show(false);
-      this.#onFiles(droppedFiles(event.dataTransfer), this.#space.value);
+      hide();
+      if (this.#space.value) this.#onFiles(droppedFiles(event.dataTransfer), this.#space.value);
     });
   }
 }

@@ -28,11 +28,47 @@ export function setAttribute(target, name, value) {
   }
 }
 
-/** Replace children, if `signature` says that they are others than the last time. */
+/**
+ * Show other children, if `signature` says that they are others than the last time.
+ *
+ * What is there of the same name and `data-key` is changed in place, so that focus,
+ * selection and what is unfolded stay; where the focused one goes, the first that
+ * takes the focus gets it.
+ */
 export function setChildren(target, signature, make) {
   if (target.dataset.shows === signature) return;
   target.dataset.shows = signature;
-  target.replaceChildren(...make());
+  const hadFocus = target.contains(document.activeElement);
+  become(target, make());
+  if (hadFocus && !target.contains(document.activeElement)) target.querySelector("a, button, summary")?.focus();
+}
+
+function become(target, wanted) {
+  const before = [...target.childNodes];
+  const kept = wanted.map((node) => {
+    const found = before.findIndex((old) => old.nodeName === node.nodeName && keyOf(old) === keyOf(node));
+    return found < 0 ? node : before.splice(found, 1)[0];
+  });
+  for (const old of before) old.remove(); // first: what stays then stands in order, and is not moved
+  kept.forEach((node, at) => {
+    if (node !== wanted[at]) change(node, wanted[at]);
+    if (node !== target.childNodes[at]) target.insertBefore(node, target.childNodes[at] ?? null);
+  });
+}
+
+function change(node, wanted) {
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (node.data !== wanted.data) node.data = wanted.data;
+    return;
+  }
+  for (const name of new Set([...node.getAttributeNames(), ...wanted.getAttributeNames()])) {
+    if (name !== "open") setAttribute(node, name, wanted.getAttribute(name)); // it is the reader who unfolds
+  }
+  become(node, [...wanted.childNodes]);
+}
+
+function keyOf(node) {
+  return node.dataset?.key;
 }
 
 /** The element of the page that has this id. */

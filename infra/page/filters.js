@@ -13,6 +13,7 @@ export class Filters {
   #onChange;
   #timer;
   #applied;
+  #edited = null; // the field that the newest step of the history is about, while the reader is in it
 
   /** @param {() => void} onChange */
   constructor(onChange) {
@@ -25,13 +26,14 @@ export class Filters {
     this.#applied = `${this.query}`;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#apply();
+      this.#apply(document.activeElement);
     });
-    this.#form.addEventListener("change", () => this.#apply());
+    this.#form.addEventListener("change", ({ target }) => this.#apply(target));
+    this.#form.addEventListener("focusout", () => (this.#edited = null));
     this.#form.addEventListener("input", ({ target }) => {
       if (target.name !== "text" && target.name !== "modality") return;
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#apply(), TYPING_MS);
+      this.#timer = setTimeout(() => this.#apply(target), TYPING_MS);
     });
     this.#form.addEventListener("reset", (event) => {
       event.preventDefault();
@@ -39,16 +41,10 @@ export class Filters {
     });
     addEventListener("popstate", () => {
       clearTimeout(this.#timer);
+      this.#edited = null;
       this.#fill();
       // A jump within the page is no other filter.
       if (`${this.query}` !== this.#applied) this.#tell();
-    });
-    addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target.closest?.("input, select, textarea, [contenteditable]")) return;
-      event.preventDefault();
-      this.#form.elements.text.select();
-      this.#form.elements.text.focus();
     });
   }
 
@@ -56,8 +52,10 @@ export class Filters {
   get query() {
     const query = new URLSearchParams();
     for (const name of NAMES) {
-      const value = this.#form.elements[name].value.trim();
-      if (value) query.set(name, name === "modality" ? value.toUpperCase() : value);
+      const field = this.#form.elements[name];
+      const value = field.value.trim();
+      // A year that is just being typed is none yet.
+      if (value && field.validity.valid) query.set(name, name === "modality" ? value.toUpperCase() : value);
     }
     return query;
   }
@@ -108,12 +106,16 @@ export class Filters {
     this.#reset.hidden = !this.query.size;
   }
 
-  #apply() {
+  /** One step of the history for each field that the reader goes to, however often its value changes meanwhile. */
+  #apply(field = null) {
     clearTimeout(this.#timer);
     const query = this.query;
     this.#reset.hidden = !query.size;
     if (`${query}` === this.#applied) return;
-    history.pushState(null, "", query.size ? `?${query}` : location.pathname);
+    const address = query.size ? `?${query}` : location.pathname;
+    if (field && field === this.#edited) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
+    this.#edited = field;
     this.#tell();
   }
 

@@ -61,10 +61,6 @@ function start() {
   byId("studies").setAttribute("aria-busy", "true");
   byId("older").hidden = true;
   showSpaces(spaces, filters.query.get("space"));
-  drops.offer(
-    spaces.map(({ space }) => space),
-    filters.query.get("space"),
-  );
   arrivalsPulse.wake();
 }
 
@@ -76,6 +72,7 @@ async function readArrivals() {
   changed = new Set();
   try {
     await read.refresh(news, { signal });
+    signal.throwIfAborted(); // the filters may have changed between the last answer and here
   } catch (error) {
     if (error.name === "AbortError") return 0;
     for (const key of news) changed.add(key);
@@ -101,16 +98,21 @@ function showArrivals(isFirst) {
 
 async function readOlder() {
   const button = byId("older");
+  if (button.ariaDisabled === "true") return;
   const last = byId("study-list").lastElementChild;
-  button.disabled = true;
+  const { signal } = reading;
+  button.ariaDisabled = "true"; // a disabled one would lose the focus
   try {
-    await arrivals.readOlder({ signal: reading.signal });
+    await arrivals.readOlder({ signal });
+    signal.throwIfAborted();
     showArrivals(false);
-    (last?.nextElementSibling?.querySelector("a") ?? button).focus();
+    (last?.nextElementSibling?.querySelector("a") ?? (button.hidden ? byId("studies") : button)).focus();
   } catch (error) {
-    if (error.name !== "AbortError") setText(byId("warning"), `${error.message} `);
+    if (error.name === "AbortError") return;
+    setText(byId("warning"), `${error.message} `);
+    announce("arrivals", error.message);
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 }
 
@@ -121,8 +123,8 @@ async function readSpaces() {
   const names = spaces.map(({ space }) => space);
   filters.offer(names);
   showSpaces(spaces, filters.query.get("space"));
-  drops.offer(names, byId("store-space").options.length ? "" : filters.query.get("space"));
-  await feeds.watch(spaces);
+  drops.offer(names, filters.query.get("space"));
+  feeds.watch(spaces);
 }
 
 async function readStatus() {
@@ -146,9 +148,11 @@ function chooseSpace(event) {
 function showNothing(sentence) {
   const nothing = byId("nothing");
   byId("studies").setAttribute("aria-busy", "false");
+  const isKnown = !nothing.hidden && nothing.textContent === sentence;
   nothing.hidden = false;
   if (sentence) {
     list.clear();
+    if (!isKnown) announce("arrivals", sentence);
     nothing.replaceChildren(element("p", {}, sentence));
   } else if (filters.query.size) {
     const where = arrivals?.hasOlder ? "No study of the newest is like that." : "No study is like that.";

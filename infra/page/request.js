@@ -43,9 +43,9 @@ export function onThisOrigin(link) {
 export async function getJson(address, { signal } = {}) {
   const response = await answer(address, "application/json", signal);
   tell(response.status < 500 && response.status !== 429);
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw await failure(response, signal);
   return {
-    body: response.status === 204 ? null : await readJson(response),
+    body: response.status === 204 ? null : await whole(response.json(), signal),
     next: nextOf(response.headers.get("Link")),
     warning: response.headers.get("Warning") ?? "",
     date: Date.parse(response.headers.get("Date") ?? ""),
@@ -55,8 +55,8 @@ export async function getJson(address, { signal } = {}) {
 /** Read a picture; null where there is none. */
 export async function getPicture(address, { signal } = {}) {
   const response = await answer(address, "image/jpeg, image/png", signal);
-  if (response.ok && response.status !== 204) return response.blob();
-  const failed = await failure(response);
+  if (response.ok && response.status !== 204) return whole(response.blob(), signal);
+  const failed = await failure(response, signal);
   if (failed instanceof Unreachable) throw failed;
   return null;
 }
@@ -104,16 +104,19 @@ async function answer(address, accept, signal) {
   }
 }
 
-async function readJson(response) {
+/** A body to its end; what no longer is wanted has not failed. */
+async function whole(body, signal) {
   try {
-    return await response.json();
+    return await body;
   } catch (error) {
+    if (signal?.aborted) throw signal.reason;
     throw new Unreachable("The answer broke off.", { cause: error });
   }
 }
 
-async function failure(response) {
+async function failure(response, signal) {
   const body = await response.json().catch(() => null);
+  signal?.throwIfAborted();
   const sentence = typeof body?.error === "string" ? body.error : "";
   if (response.status >= 500 || response.status === 429) return new Unreachable(sentence || "The server is busy.");
   return new Refused(response.status, sentence);

@@ -9,7 +9,7 @@ export function showSpaces(spaces, chosen) {
     spaces.map((each) =>
       element(
         "li",
-        {},
+        { "data-key": each.space },
         element(
           "a",
           {

@@ -20,7 +20,6 @@ export function showStatus(status, now) {
   const asOf = Date.parse(status.as_of);
   const troubles = status.trouble ?? [];
   const { as_of: _, ...figures } = status;
-  const wasOpen = strip.querySelector("details")?.open ?? false;
   setChildren(strip, JSON.stringify(figures), () => [
     element(
       "p",
@@ -29,10 +28,10 @@ export function showStatus(status, now) {
       " ",
       element("span", { class: "load" }, load(status)),
     ),
-    ...(troubles.length ? [element("ul", { class: "troubles" }, ...troubles.map(trouble))] : []),
+    ...(troubles.length ? [element("ul", { class: "troubles", role: "list" }, ...troubles.map(trouble))] : []),
     element(
       "details",
-      { open: wasOpen },
+      {},
       element("summary", {}, "Queues and FHIR", " ", element("time", { class: "as-of" })),
       queueTable(status),
       fhirErrors(status),
@@ -46,7 +45,7 @@ export function showStatus(status, now) {
 }
 
 function verdict(troubles) {
-  return troubles === 1 ? "One thing needs you." : `${count(troubles)} things need you.`;
+  return troubles === 1 ? "1 thing needs attention." : `${count(troubles)} things need attention.`;
 }
 
 function load({ queues = [], waiting = {} }) {
@@ -63,22 +62,27 @@ function load({ queues = [], waiting = {} }) {
 /** A sentence of the server; what it has between backticks is a command. */
 function trouble(sentence) {
   const pieces = sentence.split("`");
-  return element("li", {}, ...pieces.map((piece, at) => (at % 2 ? command(piece) : piece)));
+  const commands = pieces.filter((_, at) => at % 2);
+  return element(
+    "li",
+    { "data-key": commands.join() },
+    ...pieces.map((piece, at) => (at % 2 ? command(piece) : piece)),
+  );
 }
 
 function command(text) {
   const button = element("button", { type: "button", class: "copy", "aria-label": `Copy ${text}` }, "Copy");
   button.addEventListener("click", async () => {
-    await copy(text, button.previousElementSibling);
+    await copy(button.previousElementSibling);
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
   });
   return element("span", { class: "copyable" }, element("code", {}, text), button);
 }
 
-async function copy(text, shown) {
+async function copy(shown) {
   if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text).catch(() => select(shown));
+    await navigator.clipboard.writeText(shown.textContent).catch(() => select(shown));
   } else select(shown);
 }
 
@@ -102,7 +106,7 @@ function queueTable({ queues = [] }) {
         ...queues.map(({ name, figures }) =>
           element(
             "tr",
-            {},
+            { "data-key": name },
             element("th", { scope: "row" }, name),
             element("td", {}, count(figures.waiting)),
             element("td", {}, count(figures.under_way)),
@@ -115,17 +119,17 @@ function queueTable({ queues = [] }) {
   );
 }
 
-function fhirErrors({ fhir_errors: kinds = {} }) {
+function fhirErrors({ fhir_errors: kinds = {}, counted_up_to: ceiling }) {
   const said = Object.entries(kinds).filter(([, studies]) => studies);
   if (!said.length) return element("p", { class: "fhir-errors" }, "FHIR: no errors.");
   return element(
     "ul",
-    { class: "fhir-errors" },
+    { class: "fhir-errors", role: "list" },
     ...said.map(([kind, studies]) =>
       element(
         "li",
-        {},
-        `${counted(studies, "study", "studies")} ${FHIR_ERRORS[kind] ?? kind} `,
+        { "data-key": kind },
+        `${counted(studies, "study", "studies")}${studies === ceiling ? " or more" : ""} ${FHIR_ERRORS[kind] ?? kind} `,
         command(`imaging errors --kind ${kind}`),
       ),
     ),

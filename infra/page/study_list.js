@@ -1,6 +1,6 @@
 /** The list of studies: rows keep their elements, and nothing jumps under a reader who has scrolled down. */
 
-import { announce } from "./announcements.js";
+import { Tally } from "./announcements.js";
 import { keyOf } from "./arrivals.js";
 import { now } from "./clock.js";
 import { byId, setText } from "./elements.js";
@@ -14,6 +14,7 @@ export class StudyList {
   #newer = byId("newer");
   #rows = new Map();
   #latest = [];
+  #news = new Tally("arrivals", (number) => `${counted(number, "new study", "new studies")} came in.`);
 
   constructor() {
     this.#newer.addEventListener("click", () => {
@@ -26,9 +27,9 @@ export class StudyList {
 
   /** Show other studies: what was shown is let go. */
   clear() {
-    for (const row of this.#rows.values()) row.forget();
-    this.#rows.clear();
+    for (const [key, row] of this.#rows) this.#drop(key, row);
     this.#latest = [];
+    this.#news.forget();
     this.#newer.hidden = true;
   }
 
@@ -47,9 +48,7 @@ export class StudyList {
     for (const entry of entries) this.#rows.get(keyOf(entry))?.update(entry);
     const oldestBefore = entries.findLastIndex((entry) => before.has(keyOf(entry)));
     const news = isFirst ? 0 : entries.filter((entry, at) => at < oldestBefore && !before.has(keyOf(entry))).length;
-    if (news || (!isFirst && !before.size && entries.length)) {
-      announce("arrivals", `${counted(news || entries.length, "new study", "new studies")} came in.`);
-    }
+    this.#news.add(isFirst || before.size ? news : entries.length);
     if (this.#isAway && !isFirst) this.#holdBack();
     else this.#reveal();
   }

@@ -1,10 +1,11 @@
 /** One study on the page: made once, then changed in place, so that focus and selection stay. */
 
+import { now } from "./clock.js";
 import { element, setAttribute, setChildren, setText } from "./elements.js";
 import { onThisOrigin } from "./request.js";
 import { hindrances, progressOf, publicationOf } from "./study_state.js";
 import { forgetThumbnail, showThumbnail } from "./thumbnails.js";
-import { ago, counted, date, wholeMoment } from "./words.js";
+import { ago, counted, date, moment, wholeMoment } from "./words.js";
 
 const SEXES = { M: "male", F: "female", O: "other sex" };
 let rows = 0;
@@ -18,14 +19,19 @@ export class StudyRow {
   #description = element("p", { class: "description" });
   #study = element("p", { class: "study-facts" });
   #uid = element("p", { class: "uid" });
-  #modalities = element("ul", { class: "modalities", "aria-label": "Modalities" });
+  #modalities = element("ul", { class: "modalities", role: "list", "aria-label": "Modalities" });
   #counts = element("p", { class: "counts" });
   #progress = element("span", { class: "pill" });
   #note = element("span", { class: "note" });
   #publication = element("span", { class: "pill" });
+  #published = element("span", { class: "note" });
   #time = element("time");
-  #hindrances = element("ul", { class: "hindrances", "aria-label": "Why it is not in FHIR, or not whole" });
-  #links = element("ul", { class: "links", "aria-label": "Links" });
+  #hindrances = element("ul", {
+    class: "hindrances",
+    role: "list",
+    "aria-label": "Why it is not in FHIR, or not whole",
+  });
+  #links = element("ul", { class: "links", role: "list", "aria-label": "Links" });
 
   constructor(entry) {
     this.element = element(
@@ -42,7 +48,7 @@ export class StudyRow {
           "div",
           { class: "state" },
           element("p", {}, this.#progress, " ", this.#note),
-          element("p", {}, this.#publication),
+          element("p", {}, this.#publication, " ", this.#published),
           element("p", { class: "when" }, this.#time),
         ),
         this.#links,
@@ -82,9 +88,9 @@ export class StudyRow {
     this.#publication.parentElement.hidden = !publication;
     setAttribute(this.#publication, "class", `pill ${publication?.kind ?? ""}`);
     setText(this.#publication, publication?.text ?? "");
-    setAttribute(this.#publication, "title", publication?.title || null);
+    setText(this.#published, publication?.note ?? "");
     const arrived = Date.parse(this.#entry.arrived_at);
-    setText(this.#time, ago(arrived, now));
+    setText(this.#time, `${ago(arrived, now)}, ${moment(arrived, now)}`);
     setAttribute(this.#time, "datetime", this.#entry.arrived_at);
     setAttribute(this.#time, "title", `Arrived ${wholeMoment(arrived)}`);
   }
@@ -102,11 +108,11 @@ export class StudyRow {
   }
 
   #showHindrances() {
-    const found = hindrances(this.#entry);
+    const found = hindrances(this.#entry, now());
     this.#hindrances.hidden = !found.length;
     setChildren(this.#hindrances, JSON.stringify(found), () =>
-      found.map(({ isTrouble, sentence, title }) =>
-        element("li", { class: isTrouble ? "is-trouble" : "", title: title || null }, sentence),
+      found.map(({ isTrouble, sentence, tries }) =>
+        element("li", { class: isTrouble ? "is-trouble" : "" }, `${sentence} ${tries}`.trim()),
       ),
     );
   }
@@ -121,9 +127,10 @@ export class StudyRow {
       ["DICOMweb", dicomweb && `${onThisOrigin(dicomweb)}/series`, ""],
     ].filter(([, address]) => address);
     setChildren(this.#links, JSON.stringify([whose, links]), () =>
-      links.map(([text, href, kind]) =>
-        element("li", {}, element("a", { href, class: kind, "aria-label": `${text}: ${whose}` }, text)),
-      ),
+      links.map(([text, href, kind]) => {
+        const link = element("a", { href, class: kind, "aria-label": `${text}: ${whose}` }, text);
+        return element("li", { "data-key": text }, link);
+      }),
     );
   }
 }

@@ -1,6 +1,6 @@
 /** How far a study has come, in words. */
 
-import { ago, counted, duration, wholeMoment } from "./words.js";
+import { counted, duration, moment } from "./words.js";
 
 const RUNNING_OUT_SECONDS = 0.5;
 const OFTEN_SECONDS = 1;
@@ -40,34 +40,34 @@ export function progressOf({ state, due_at: dueAt, revision }, now) {
 export function publicationOf({ state, fhir }, now) {
   if (!fhir || fhir.state === "none") return null;
   const partly = (fhir.errors ?? []).some(({ kind }) => kind === "invalid-tag");
-  const tried = (fhir.errors ?? []).find(({ kind }) => kind === "retrying");
+  const isRetried = (fhir.errors ?? []).some(({ kind }) => kind === "retrying");
   switch (fhir.state) {
     case "published": {
       const when = fhir.published_at ? Date.parse(fhir.published_at) : null;
       return {
         kind: partly ? "partly" : "published",
         text: partly ? "In FHIR, not whole" : "In FHIR",
-        title: when ? `Published ${ago(when, now)}: ${wholeMoment(when)}` : "",
+        note: when ? moment(when, now) : "",
       };
     }
     case "refused":
-      return { kind: "refused", text: fhir.revision ? `FHIR has revision ${fhir.revision}` : "Not in FHIR", title: "" };
+      return { kind: "refused", text: fhir.revision ? `FHIR has revision ${fhir.revision}` : "Not in FHIR", note: "" };
     default:
-      if (tried) return { kind: "partly", text: "FHIR does not answer", title: tries(tried) };
-      return state === "final" ? { kind: "waiting", text: "On its way to FHIR", title: "" } : null;
+      if (isRetried) return { kind: "partly", text: "FHIR does not answer", note: "" };
+      return state === "final" ? { kind: "waiting", text: "On its way to FHIR", note: "" } : null;
   }
 }
 
 /** What stands in the way to FHIR, a sentence each. */
-export function hindrances({ fhir }) {
+export function hindrances({ fhir }, now) {
   return (fhir?.errors ?? []).map((error) => ({
     isTrouble: !["invalid-tag", "retrying"].includes(error.kind),
     sentence: error.message,
-    title: tries(error),
+    tries: tries(error, now),
   }));
 }
 
-function tries({ attempts, time }) {
-  const when = time ? `, last ${wholeMoment(Date.parse(time))}` : "";
-  return attempts ? `Tried ${counted(attempts, "time")}${when}` : "";
+function tries({ attempts, time }, now) {
+  const last = time ? `, last ${moment(Date.parse(time), now)}` : "";
+  return attempts ? `Tried ${counted(attempts, "time")}${last}.` : "";
 }

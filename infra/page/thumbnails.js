@@ -4,7 +4,8 @@ import { getPicture, onThisOrigin, Unreachable } from "./request.js";
 
 const PIXELS = 144; // twice what the style sheet shows, for dense screens
 const AT_ONCE = 4;
-const RETRY_MS = 5000;
+const RETRY_MS = 5000; // then twice as long each time
+const TRIES = 5;
 const MARGIN = "300px";
 
 /** What has no picture is not asked for one; PS3.3 Section C.7.3.1.1.1. */
@@ -29,7 +30,7 @@ export function showThumbnail(image, entry) {
   if (!mayHave || wanted.get(image)?.version === version) return;
   const separator = entry.links.thumbnail.includes("?") ? "&" : "?";
   const address = `${onThisOrigin(entry.links.thumbnail)}${separator}viewport=${PIXELS},${PIXELS}`;
-  wanted.set(image, { version, address });
+  wanted.set(image, { version, address, failures: 0 });
   observer.unobserve(image.parentElement);
   observer.observe(image.parentElement);
 }
@@ -72,6 +73,9 @@ async function read(image) {
     URL.revokeObjectURL(before);
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    setTimeout(() => wanted.get(image) === asked && observer.observe(image.parentElement), RETRY_MS);
+    asked.failures += 1;
+    if (asked.failures === TRIES) return;
+    const wait = RETRY_MS * 2 ** (asked.failures - 1);
+    setTimeout(() => wanted.get(image) === asked && observer.observe(image.parentElement), wait);
   }
 }

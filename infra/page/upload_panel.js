@@ -15,7 +15,7 @@ export class UploadPanel {
   #figures = element("p", { class: "figures" });
   #cancel = element("button", { type: "button", class: "button" }, "Cancel");
   #close = element("button", { type: "button", class: "button" }, "Close");
-  #underWay = element("ul", { class: "under-way", "aria-label": "Under way" });
+  #underWay = element("ul", { class: "under-way", role: "list", "aria-label": "Under way" });
   #refused;
   #remarked;
   #rows = new Map();
@@ -59,6 +59,7 @@ export class UploadPanel {
 
   #show() {
     const { counts, refused, remarked, isRunning, isWalking } = this.#uploads;
+    const hadFocus = this.#panel.contains(document.activeElement);
     this.#panel.hidden = !counts.all && !isRunning;
     setText(this.#title, isRunning ? `Storing ${isWalking ? "" : counted(counts.all, "file")}`.trim() : this.#result());
     this.#total.hidden = !isRunning;
@@ -66,15 +67,12 @@ export class UploadPanel {
     this.#total.value = this.#uploads.bytesSent;
     setText(this.#figures, isRunning ? this.#soFar() : "");
     this.#cancel.hidden = !isRunning;
-    if (isRunning && document.activeElement === this.#close) this.#cancel.focus();
-    if (!isRunning && document.activeElement === this.#cancel) {
-      this.#close.hidden = false;
-      this.#close.focus();
-    }
     this.#close.hidden = isRunning;
     this.#showUnderWay();
     this.#refused.show(refused, `${counted(refused.length, "file was", "files were")} refused`);
     this.#remarked.show(remarked, `${counted(remarked.length, "file was", "files were")} stored with a remark`);
+    const isLost = !this.#panel.contains(document.activeElement) || document.activeElement.closest("[hidden]");
+    if (hadFocus && isLost) (isRunning ? this.#cancel : this.#close).focus();
     if (this.#wasRunning && !isRunning) announce("uploads", this.#result());
     this.#wasRunning = isRunning;
   }
@@ -129,7 +127,7 @@ export class UploadPanel {
 /** Files that there is something to say of, the first hundred of them. */
 class Listed {
   #heading = element("h3");
-  #list = element("ul");
+  #list = element("ul", { role: "list" });
   #more = element("p", { class: "further" });
   #rows = new Map();
   #retry;
@@ -166,8 +164,7 @@ class Listed {
     if (this.#retry) {
       const again = element("button", { type: "button", "aria-label": `Try again: ${upload.path}` }, "Try again");
       again.addEventListener("click", () => {
-        const next = row.nextElementSibling ?? row.previousElementSibling;
-        (next?.querySelector("button") ?? byId("choose-files")).focus();
+        (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("button").focus();
         this.#retry(upload);
       });
       row.append(again);

@@ -5,6 +5,9 @@ const decimals = new Intl.NumberFormat(navigator.languages, { maximumSignificant
 const plurals = new Intl.PluralRules("en");
 const relative = new Intl.RelativeTimeFormat("en", { style: "short", numeric: "auto" });
 const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const daysOfYears = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+const hours = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 const moments = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
 
 const BYTE_UNITS = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -56,6 +59,14 @@ export function duration(seconds) {
     if (seconds >= 2 * length) return `${count(Math.floor(seconds / length))} ${unit}`;
   }
   return `${count(Math.round(seconds))} s`;
+}
+
+/** When it was in the reader's time zone, as short as is clear: "14:03", "3 Feb, 14:03", "3 Feb 2001, 14:03". */
+export function moment(when, now) {
+  const hour = hours.format(when);
+  if (daysOfYears.format(when) === daysOfYears.format(now)) return hour;
+  const isThisYear = new Date(when).getFullYear() === new Date(now).getFullYear();
+  return `${(isThisYear ? days : daysOfYears).format(when)}, ${hour}`;
 }
 
 /** The whole moment, in the reader's time zone. */

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.arrivals_page import WAIT_MS, ArrivalsPage, picture_of, report_of
 from tests.browser.axe import violations
+from tests.browser.staged_answers import StagedAnswers
 from tests.flow.client import new_study
 
 expect.set_options(timeout=WAIT_MS)
@@ -50,7 +51,7 @@ def test_axe_core_finds_nothing_in_light_and_dark_on_a_desk_and_a_phone(arrivals
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no DICOM"}
     )
     expect(arrivals.refused).to_be_visible()
-    expect(page.get_by_text("2 things need you.")).to_be_visible()
+    expect(page.get_by_text("2 things need attention.")).to_be_visible()
     expect(page.locator(".troubles code").first).to_have_text("imaging explain publish_study")
     page.get_by_text("Queues and FHIR").click()
 
@@ -59,6 +60,8 @@ def test_axe_core_finds_nothing_in_light_and_dark_on_a_desk_and_a_phone(arrivals
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(page) == [], (width, scheme)
         assert not arrivals.is_wider_than_the_screen, (width, scheme)
+        # Without it Safari takes a list for none whose marks are not shown.
+        assert page.locator(":is(ul, ol):not([role=list])").count() == 0
         screenshot(f"page-in-trouble-{width}-{scheme}")
 
     # And with nothing to show
@@ -67,11 +70,11 @@ def test_axe_core_finds_nothing_in_light_and_dark_on_a_desk_and_a_phone(arrivals
     assert violations(page) == []
 
 
-def test_all_of_it_is_reached_by_the_keyboard(arrivals, client):
-    page, (key,) = arrivals.page, new_study()
-    client.stow([picture_of(key, PatientID=f"P{uuid4().hex[:10]}", PatientName="Meier^Anna")])
-    arrivals.open(f"?text={key.study_instance_uid}")
-    expect(arrivals.row(key).locator(".state")).to_contain_text("In FHIR")
+def test_all_of_it_is_reached_by_the_keyboard(arrivals):
+    page, answers = arrivals.page, StagedAnswers(arrivals.page)
+    answers.has(1)["links"]["imaging_study"] = "/fhir/ImagingStudy?identifier=urn:dicom:uid%7Curn:oid:2.25.1"
+    arrivals.open()
+    expect(page.get_by_role("navigation", name="Spaces").get_by_role("link")).to_have_count(2)
 
     # From the top straight to the studies
     page.keyboard.press("Tab")
@@ -97,6 +100,3 @@ def test_all_of_it_is_reached_by_the_keyboard(arrivals, client):
     with page.expect_file_chooser():
         page.get_by_label("Choose files").focus()
         page.keyboard.press("Enter")
-    arrivals.row(key).get_by_role("link", name="View").focus()
-    page.keyboard.press("/")
-    expect(arrivals.search).to_be_focused()
