@@ -33,7 +33,8 @@ INDEXES = (
     ),
     Index("by_uid", ("space", "uid"), (SORT_KEY,)),
     # What came in: a study comes to the end whenever it changes for the first time since a revision.
-    Index("by_arrival", ("space",), ("opened_at", "study_instance_uid")),
+    # Its date orders nothing there: a study without instances has none, and so is not listed.
+    Index("by_arrival", ("space",), ("opened_at", "study_instance_uid", "listed_date")),
     # Sparse: rows with work that is still to be done, and what their marks say.
     Index(
         "pending",

@@ -1,4 +1,4 @@
-"""What every start does in case the run before ended in a crash, with the very means one has on AWS."""
+"""What every start does, mostly in case the run before ended in a crash, with the very means one has on AWS."""
 
 import json
 import subprocess
@@ -37,3 +37,8 @@ def sweep(function: str) -> None:
     answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"grace_seconds": 0}))
     if "FunctionError" in answer:
         raise CannotRun(f"The sweeper failed; the log group of {function} in the embedded AWS says why.")
+
+
+def record_status(function: str) -> None:
+    """Begin to record the status that the page shows, which its schedule first does after a minute."""
+    boto3.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload="{}")

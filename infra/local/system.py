@@ -16,7 +16,7 @@ from infra.local.failure import CannotRun
 from infra.local.front_door import Backends, front_door
 from infra.local.ports import any_free_port
 from infra.local.progress import Progress
-from infra.local.recovery import reconcile, sweep
+from infra.local.recovery import reconcile, record_status, sweep
 from infra.local.served import Served
 from infra.local.settings import HOST, Settings
 from infra.local.site import Site
@@ -61,6 +61,11 @@ class System:
             gateway=f"http://{HOST}:{self._gateway_port}",
             parts=self._running,
         )
+
+    @property
+    def has_viewer(self) -> bool:
+        """Whether studies open in a viewer, our own or another."""
+        return self._backends.site is not None
 
     def start(self) -> dict[str, Any]:
         """Start everything and bring back what a crash may have taken; returns the endpoints.
@@ -140,6 +145,8 @@ class System:
             self._state.publish(OPERATOR, {**operator_environment(outputs), **self._aws.client_environment})
             reconcile(self._state.path, self._log_file("reconcile"))
             sweep(outputs["ImagingPipeline"]["SweepFunction"])
+        if viewer:
+            record_status(outputs["ImagingOperations"]["RecordStatusFunction"])
         if making:
             with step(viewer_process.FETCHING):
                 viewer_process.wait_until_made(making)

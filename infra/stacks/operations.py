@@ -99,3 +99,4 @@ class OperationsStack(Stack):
             description="Records what waits and what is in trouble, for the page of what came in.",
             failing="The page of what came in shows an old status; `imaging status` has the present one.",
         )
+        CfnOutput(self, "RecordStatusFunction", value=function.function_name)

@@ -69,6 +69,7 @@ def test_counts_the_marks_of_a_kind_and_finds_the_oldest(table):
 
     assert marks.tally(PendingKind.FINALIZE) == Tally(20, START)
     assert marks.tally(PendingKind.FINALIZE, START + timedelta(hours=5)) == Tally(5, START)
+    assert [marks.tally(PendingKind.FINALIZE, at_most=at_most).count for at_most in (1, 7, 19, 21)] == [1, 7, 19, 20]
     assert marks.tally(PendingKind.FINALIZE, START) == marks.tally(PendingKind.ANNOUNCE_CHANGE) == Tally(0, None)
     assert (marks.oldest(PendingKind.FINALIZE), marks.oldest(PendingKind.ANNOUNCE_CHANGE)) == (START, None)
     assert {study.key for study in marks.open_studies(100)} == set(STUDIES)

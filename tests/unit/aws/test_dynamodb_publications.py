@@ -187,6 +187,7 @@ def test_entries_of_a_space_come_newest_first_by_kind_and_page_by_page(publicati
         of_kind = [entry for entry in newest_first if entry.kind is kind]
         assert errors.read_errors(study.space, kind, after="", limit=100) == (of_kind, "")
         assert errors.count_errors(study.space, kind) == len(of_kind)
+        assert errors.count_errors(study.space, kind, at_most=2) == min(2, len(of_kind))
 
 
 def test_thousands_of_further_resources_fit_in_the_row_of_their_study(publications, study):

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from imaging.aws import clients, multipart_upload
@@ -162,3 +163,14 @@ def test_lists_every_version_the_latest_first(objects: S3Objects, bucket: str) -
     assert not objects.has_versions("main", "studies/3/")
     objects.delete("main", "studies/2/a")
     assert objects.has_versions("main", "studies/2/")
+
+
+def test_a_signed_address_is_of_one_version_and_asks_that_no_cache_keeps_it(objects: S3Objects, bucket: str) -> None:
+    first = put(objects, BytesIO(SHORT))
+    assert first
+    boto3.client("s3").put_object(Bucket=bucket, Key=KEY, Body=b"later")
+    address = objects.signed_address("main", KEY, first, "application/dicom", seconds=60)
+    answer = httpx.get(address)
+    assert (answer.content, answer.headers["content-type"]) == (SHORT, "application/dicom")
+    # The embedded S3 takes this parameter and does not answer by it.
+    assert httpx.URL(address).params["response-cache-control"] == "no-store"

@@ -55,8 +55,9 @@ class Deployment:
         assert moment == NOW - timedelta(hours=1)
         return 5
 
-    def tally(self, kind, before=None):
-        return self.tallies.get(kind, Tally(0))
+    def tally(self, kind, before=None, at_most=None):
+        tally = self.tallies.get(kind, Tally(0))
+        return tally if at_most is None else replace(tally, count=min(tally.count, at_most))
 
     def open_studies(self, at_most):
         return self.studies[:at_most]
@@ -79,16 +80,18 @@ class Deployment:
     def read_errors(self, space, kind, *, after, limit):
         return [each for each in self.fhir if (each.study.space, each.kind) == (space, kind)][:limit], ""
 
-    def count_errors(self, space, kind):
-        return sum((each.study.space, each.kind) == (space, kind) for each in self.fhir)
+    def count_errors(self, space, kind, at_most=None):
+        count = sum((each.study.space, each.kind) == (space, kind) for each in self.fhir)
+        return count if at_most is None else min(count, at_most)
 
-    def status(self) -> Status:
+    def status(self, count_up_to: int | None = None) -> Status:
         spaces, passes = ["main", "research"], SimpleNamespace(read=self.passes.get)
         return ReadStatus(
             *(spaces, self, self, self, self, passes, self, self),
             queues=[INDEX, TO_PACS],
             completions=Completions(QUIET),
             clock=lambda: NOW,
+            count_up_to=count_up_to,
         )()
 
     def errors(self):
@@ -245,6 +248,22 @@ def test_status_counts_what_is_not_in_fhir_by_kind(deployment):
     status = deployment.status()
     assert status.fhir_errors == {"retrying": 2}
     assert status.trouble == ()
+
+
+def test_what_is_counted_no_further_is_said_to_be_so_many_or_more(deployment):
+    kinds = [ErrorKind.FHIR_REFUSED] * 4 + [ErrorKind.NOT_PUBLISHED] * 2
+    spaces = ["main", "research"] * 3
+    deployment.fhir = [fhir_error(kind, study=StudyKey(*of)) for kind, *of in zip(kinds, spaces, "123456", strict=True)]
+    deployment.tallies = {PendingKind.ANNOUNCE_CHANGE: Tally(1_000, NOW)}
+
+    status = deployment.status(count_up_to=3)
+
+    assert (status.fhir_errors, status.counted_up_to) == ({"fhir-refused": 3, "not-published": 2}, 3)
+    assert status.waiting.changes_unannounced == 3
+    assert [sentence.partition(" could")[0] for sentence in status.trouble] == ["2 studies", "3 or more studies"]
+    in_all = deployment.status()
+    assert (in_all.fhir_errors["fhir-refused"], in_all.waiting.changes_unannounced) == (4, 1_000)
+    assert in_all.counted_up_to is None
 
 
 def test_errors_have_what_is_not_in_fhir_by_kind_newest_first(deployment):

@@ -57,9 +57,9 @@ class DynamoDbFhirErrors:
         row_keys = [error_key(study, kind) for kind in (ErrorKind.INVALID_TAG, ErrorKind.NOT_PUBLISHED)]
         return [error_of(row) for row in map(self._table.get, row_keys) if row]
 
-    def count_errors(self, space: str, kind: ErrorKind) -> int:
-        """How many of a kind there are."""
-        return self._table.count(**_of_kind(space, kind))
+    def count_errors(self, space: str, kind: ErrorKind, at_most: int | None = None) -> int:
+        """How many of a kind there are, or `at_most`."""
+        return self._table.count(at_most, **_of_kind(space, kind))
 
     def _listed(self, space: str, kind: ErrorKind, behind: _Place | None, at_a_time: int) -> Iterator[_Place]:
         """The places of a kind, newest first; the index orders those of one moment in no way of ours."""

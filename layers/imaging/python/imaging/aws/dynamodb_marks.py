@@ -29,12 +29,16 @@ class DynamoDbMarks:
     def __init__(self, table: ManifestTable) -> None:
         self._table = table
 
-    def tally(self, kind: PendingKind, before: datetime | None = None) -> Tally:
-        """All marks of a kind, or those that have waited since before that moment."""
+    def tally(self, kind: PendingKind, before: datetime | None = None, at_most: int | None = None) -> Tally:
+        """All marks of a kind, or those that have waited since before that moment; see the port."""
         oldest = self.oldest(kind)
         if oldest is None or (before and oldest >= before):
             return Tally(0)
-        return Tally(sum(self._table.count(**_marked(kind, shard, before)) for shard in range(PENDING_SHARDS)), oldest)
+        count = 0
+        for shard in range(PENDING_SHARDS):
+            left = None if at_most is None else at_most - count
+            count += self._table.count(left, **_marked(kind, shard, before))
+        return Tally(count, oldest)
 
     def oldest(self, kind: PendingKind) -> datetime | None:
         """Since when the oldest mark of a kind waits."""

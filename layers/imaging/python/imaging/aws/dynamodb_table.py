@@ -82,16 +82,18 @@ class ManifestTable:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def count(self, **query: Any) -> int:  # noqa: ANN401 - as above
-        """How many rows a query finds, without reading them."""
+    def count(self, at_most: int | None = None, **query: Any) -> int:  # noqa: ANN401 - as above
+        """How many rows a query without a filter finds, counted up to `at_most`, without reading them."""
         found: int = 0
-        while True:
+        while at_most is None or found < at_most:
+            limit = {} if at_most is None else {"Limit": at_most - found}
             with ours_to_retry("counting in the manifest"):
-                page = client("dynamodb").query(TableName=self.name, Select="COUNT", **query)
+                page = client("dynamodb").query(TableName=self.name, Select="COUNT", **query, **limit)
             found += page["Count"]
             if "LastEvaluatedKey" not in page:
-                return found
+                break
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return found
 
     def put_if_absent(self, row: Row) -> bool:
         """Write one row; False if it is there already."""

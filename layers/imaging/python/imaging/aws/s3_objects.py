@@ -184,6 +184,7 @@ class S3Objects:
                 "Key": object_key,
                 "VersionId": version_id,
                 "ResponseContentType": content_type,
+                "ResponseCacheControl": "no-store",
             },
             ExpiresIn=seconds,
         )

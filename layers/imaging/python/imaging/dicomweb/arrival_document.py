@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from imaging.dicom.attributes import text
+from imaging.dicomweb.fhir_error_document import fhir_error_document
 from imaging.model.identifiers import StudyKey
 from imaging.model.links import Links
-from imaging.model.publication import FhirError
 from imaging.model.publication_state import PublicationStanding, PublicationState
 from imaging.model.study import Study, StudyState
 from imaging.reading.moment import date_span
@@ -86,17 +86,8 @@ def _fhir(study: Study, standing: PublicationStanding | None) -> dict[str, Any]:
         **_present(
             revision=publication.revision,
             published_at=_moment(publication.published_at),
-            errors=list(map(_error, standing.entries)),
+            errors=list(map(fhir_error_document, standing.entries)),
         ),
-    }
-
-
-def _error(entry: FhirError) -> dict[str, Any]:
-    return {
-        "kind": entry.kind.value,
-        "message": entry.message,
-        "attempts": entry.attempts,
-        "time": _moment(entry.time),
     }
 
 

@@ -55,7 +55,7 @@ class ArrivalsResource:
         headers = {"Cache-Control": "no-store"}
         if page.next:
             kept = [(name, value) for name, value in request.parameters if name != "after"]
-            query = urlencode([*kept, ("after", cursor_of(page.next))], quote_via=quote)
+            query = urlencode([*kept, ("after", cursor_of(page.next))], quote_via=quote, errors="replace")
             headers["Link"] = f'<{self._links.base_address}/arrivals?{query}>; rel="next"'
         if page.is_cut_short:
             headers["Warning"] = f"299 {self._links.base_address}: {_CUT_SHORT.format(rows=MAX_ROWS_READ)}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from imaging.dicomweb.fhir_error_document import fhir_error_document
 from imaging.dicomweb.json_response import json_response
 from imaging.dicomweb.media_types import JSON, choose
 from imaging.dicomweb.message import Request, Response, json_bytes
@@ -58,12 +59,9 @@ class FhirErrorsResource:
 
 def _document(entry: FhirError) -> dict[str, Any]:
     return {
-        "kind": entry.kind.value,
         "study": entry.study.study_instance_uid,
-        "message": entry.message,
-        "attempts": entry.attempts,
-        "time": entry.time.isoformat(timespec="microseconds"),
         "revision": entry.revision,
+        **fhir_error_document(entry),
     }
 
 

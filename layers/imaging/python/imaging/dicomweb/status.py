@@ -25,6 +25,9 @@ _WIRE_FORMS: dict[RejectReason, tuple[HTTPStatus, int]] = {
     RejectReason.NOT_ACCEPTABLE: (HTTPStatus.NOT_ACCEPTABLE, PROCESSING_FAILURE),
 }
 
+NOT_ANSWERED = "A part of this service did not answer; ask again in a moment."
+"""With 503, to whoever reads."""
+
 
 def http_status(reason: RejectReason) -> HTTPStatus:
     """The status of a request that was refused as a whole."""

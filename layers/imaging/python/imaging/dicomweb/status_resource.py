@@ -1,4 +1,4 @@
-"""What waits and what is in trouble, as it was a minute ago at most: ``GET /status``."""
+"""What waits and what is in trouble, as it was recorded last: ``GET /status``."""
 
 from http import HTTPStatus
 

@@ -35,7 +35,7 @@ class Arrivals(Protocol):
     def list_arrivals(
         self, space: str, *, first: datetime | None, last: datetime | None, at_a_time: int
     ) -> Iterator[ArrivalPlace]:
-        """Studies of a space, by falling place, read as the caller goes on; those without instances too.
+        """Studies of a space, by falling place, read as the caller goes on; one that was just deleted may be there.
 
         Parameters
         ----------

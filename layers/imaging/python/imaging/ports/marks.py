@@ -20,8 +20,8 @@ class Tally:
 class Marks(Protocol):
     """Reads the marks and changes none."""
 
-    def tally(self, kind: PendingKind, before: datetime | None = None) -> Tally:
-        """All marks of a kind, or those that have waited since before that moment."""
+    def tally(self, kind: PendingKind, before: datetime | None = None, at_most: int | None = None) -> Tally:
+        """All marks of a kind, or those that have waited since before that moment; `at_most` if there are more."""
 
     def oldest(self, kind: PendingKind) -> datetime | None:
         """Since when the oldest mark of a kind waits, which costs the same however many there are."""

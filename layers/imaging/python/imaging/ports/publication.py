@@ -65,8 +65,8 @@ class FhirErrors(Protocol):
     def read_errors_of(self, study: StudyKey) -> Sequence[FhirError]:
         """Those of a study, at most two: what was left out, and why the study itself is not there."""
 
-    def count_errors(self, space: str, kind: ErrorKind) -> int:
-        """How many of a kind there are."""
+    def count_errors(self, space: str, kind: ErrorKind, at_most: int | None = None) -> int:
+        """How many of a kind there are; `at_most` if there are more."""
 
 
 class PublishQueue(Protocol):

@@ -29,7 +29,14 @@ _REFUSED_LOOKED_AT = 10_000
 
 
 class ReadStatus:
-    """Reads totals, marks and queues; what it costs depends on what waits, not on what is held."""
+    """Reads totals, marks and queues; what it costs depends on what waits and is not in FHIR, not on what is held.
+
+    Parameters
+    ----------
+    count_up_to
+        Where marks and entries of FHIR are counted no further, so that the cost
+        has a bound as well; None counts all of them.
+    """
 
     def __init__(
         self,
@@ -45,6 +52,7 @@ class ReadStatus:
         queues: Sequence[Queue],
         completions: Completions,
         clock: Callable[[], datetime],
+        count_up_to: int | None = None,
     ) -> None:
         self._spaces = spaces
         self._feed = feed
@@ -57,6 +65,7 @@ class ReadStatus:
         self._queues = queues
         self._completions = completions
         self._clock = clock
+        self._count_up_to = count_up_to
 
     def __call__(self) -> Status:
         """Read."""
@@ -89,7 +98,8 @@ class ReadStatus:
             fhir_errors=fhir_errors,
             reconciled=reconciled,
             query_tags=tuple(TagProgress.of(register) for register in registers if register.version),
-            trouble=tuple(trouble(waiting, queues, refused, reconciled, fhir_errors)),
+            trouble=tuple(trouble(waiting, queues, refused, reconciled, fhir_errors, self._count_up_to)),
+            counted_up_to=self._count_up_to,
         )
 
     def _counts(self, space: str, now: datetime) -> SpaceCounts:
@@ -106,13 +116,17 @@ class ReadStatus:
         )
 
     def _not_in_fhir(self, kind: ErrorKind) -> int:
-        return sum(self._fhir_errors.count_errors(space, kind) for space in self._spaces)
+        count = 0
+        for space in self._spaces:
+            left = None if self._count_up_to is None else self._count_up_to - count
+            count += self._fhir_errors.count_errors(space, kind, left)
+        return count
 
     def _waiting(self, now: datetime) -> Waiting:
         kinds = (PendingKind.FINALIZE, PendingKind.ANNOUNCE_CHANGE, PendingKind.ANNOUNCE_FEED)
         with ThreadPoolExecutor() as pool:
             opened, changes, events, revisions, unpublished, commitments = pool.map(
-                self._marks.tally,
+                lambda kind: self._marks.tally(kind, at_most=self._count_up_to),
                 (*kinds, PendingKind.ANNOUNCE_REVISION, PendingKind.PUBLISH, PendingKind.COMMIT),
             )
         studies = self._marks.open_studies(_STUDIES_LOOKED_AT) if opened.count else []

@@ -118,6 +118,8 @@ class Status:
         Of the spaces that have any.
     trouble
         What a human must mend, a sentence each; empty when all is well.
+    counted_up_to
+        Where the counts of `waiting` and of `fhir_errors` stop, each; None where they do not.
     """
 
     as_of: datetime
@@ -130,6 +132,7 @@ class Status:
     reconciled: tuple[PassState, ...]
     query_tags: tuple[TagProgress, ...]
     trouble: tuple[str, ...]
+    counted_up_to: int | None
 
     def as_json(self) -> str:
         """One object; it names no patient."""

@@ -20,6 +20,7 @@ def trouble(
     refused: Mapping[str, int],
     reconciled: Sequence[PassState],
     fhir_errors: Mapping[str, int],
+    counted_up_to: int | None,
 ) -> Iterator[str]:
     """A sentence for each, with what to do; none when all is well."""
     for queue in queues:
@@ -34,7 +35,8 @@ def trouble(
     for kind, count in fhir_errors.items():
         if ErrorKind(kind).needs_human:
             studies = "study" if count == 1 else "studies"
-            yield f"{count:,} {studies} could not be written to FHIR: `imaging errors --kind {kind}` says why."
+            more = " or more" if count == counted_up_to else ""
+            yield f"{count:,}{more} {studies} could not be written to FHIR: `imaging errors --kind {kind}` says why."
     for each in reconciled:
         if each.ended and each.failed:
             yield f"The last reconcile of {each.space} could not bring up {each.failed}: see the log of reconcile."
