@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -14,6 +16,12 @@ from typing import IO
 from infra.node import node_folder
 
 _CHUNK_BYTES = 1 << 20
+# npm's own patience with a registry that says nothing is a quarter of an hour, and what neither refuses nor accepts a
+# connection it waits for as long as the machine does.
+PATIENCE = {"npm_config_fetch_timeout": "60000", "npm_config_fetch_retries": "1"}
+LONGEST_SECONDS = 600.0
+_SAYS = "npm error "
+_CODES = ("code ", "errno ", "syscall ")
 _TOP = "package"
 """The folder that npm packs everything below."""
 
@@ -59,14 +67,32 @@ class NpmPackage:
     def _fetch(self, folder: Path) -> Path:
         npm = node_folder().parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         command = [str(node_folder() / "node"), str(npm), "pack", f"{self.name}@{self.version}"]
-        command += ["--ignore-scripts", "--silent", "--pack-destination", str(folder)]
-        ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        command += ["--ignore-scripts", "--loglevel=error", "--pack-destination", str(folder)]
+        try:
+            ended = subprocess.run(
+                command,
+                cwd=folder,
+                env={**PATIENCE, **os.environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=LONGEST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise self._not_fetched(f"it was not done after {LONGEST_SECONDS:.0f} s") from None
         tarballs = list(folder.glob("*.tgz"))
         if ended.returncode or len(tarballs) != 1:
-            raise PackageError(
-                f"npm could not fetch {self.name} {self.version}: check the network, or npm's settings for a mirror."
-            )
+            sys.stderr.write(ended.stderr)
+            raise self._not_fetched(_reason(ended.stderr))
         return tarballs[0]
+
+    def _not_fetched(self, reason: str) -> PackageError:
+        return PackageError(
+            f"npm could not fetch {self.name} {self.version} ({reason}): "
+            "check the network, or npm's settings for a mirror."
+        )
 
     def _check(self, tarball: Path) -> None:
         digest = hashlib.sha512()
@@ -90,6 +116,12 @@ class NpmPackage:
                 content = members.extractfile(member)
                 if content and wanted(str(inside)):
                     _copy(content, folder.joinpath(*inside.parts))
+
+
+def _reason(said: str) -> str:
+    """The first line in which npm tells what happened; before it come codes, behind it advice."""
+    lines = [line.removeprefix(_SAYS) for line in said.splitlines() if line.startswith(_SAYS)]
+    return next((line for line in lines if not line.startswith(_CODES)), "it does not say why")
 
 
 def _copy(content: IO[bytes], target: Path) -> None:

@@ -26,7 +26,8 @@ class SitePart:
     paths
         Which: CloudFront's path patterns.
     cache_control
-        How long a browser keeps them.
+        How long a browser keeps them. It lies beside each file and is of no other answer: a failure that was
+        answered with it would be kept as long.
     content_security_policy
         What they may load, and who may frame them.
     is_packed
@@ -41,9 +42,8 @@ class SitePart:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What every answer carries, beside what describes its body."""
+        """What every answer carries, found or not."""
         return {
-            "cache-control": self.cache_control,
             "content-security-policy": self.content_security_policy,
             "referrer-policy": "no-referrer",  # an address of the viewer names studies
             "x-content-type-options": "nosniff",
@@ -68,7 +68,8 @@ PAGE = SitePart(
 def viewer_parts(embedded_in: Iterable[str]) -> tuple[SitePart, SitePart]:
     """The files that OHIF's page loads, which never change, and that page with its configuration.
 
-    Neither may ask anybody but this deployment, so that nothing of a patient can leave by them.
+    No request of theirs goes to anybody but this deployment. (That a page is left for another one, whose address
+    may say anything, is no request of its own: no policy stops it.)
 
     Parameters
     ----------

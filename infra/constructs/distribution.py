@@ -84,7 +84,12 @@ class Distribution(Construct):
 
     def _files_of(self, site: Site, rule: cloudfront.IFunction) -> dict[str, cloudfront.BehaviorOptions]:
         """The site's behaviours, by the path pattern; the first that fits is taken."""
-        bucket = origins.S3BucketOrigin.with_origin_access_control(site.bucket)
+        bucket = origins.S3BucketOrigin.with_origin_access_control(
+            site.bucket,
+            # Whoever may list is told that a file is missing, and not that it is forbidden. A list itself is asked for
+            # at the bucket's root, and there the rule has the page.
+            origin_access_levels=[cloudfront.AccessLevel.READ, cloudfront.AccessLevel.LIST],
+        )
         return {
             path: cloudfront.BehaviorOptions(
                 origin=bucket,
@@ -113,11 +118,10 @@ class Distribution(Construct):
                 referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
                     referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
                 ),
-            ),
-            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
-                custom_headers=[
-                    cloudfront.ResponseCustomHeader(header="Cache-Control", value=part.cache_control, override=True)
-                ]
+                # Of this name alone: what else lies below an own domain may be without TLS.
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.days(365), override=True
+                ),
             ),
         )
 

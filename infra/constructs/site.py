@@ -44,7 +44,8 @@ class Site(Construct):
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, name)
-        self.parts: Sequence[SitePart] = (*(viewer_parts(viewer.embedded_in) if viewer.is_ohif else ()), PAGE)
+        of_viewer = viewer_parts(viewer.embedded_in)
+        self.parts: Sequence[SitePart] = (*(of_viewer if viewer.is_ohif else ()), PAGE)
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -62,15 +63,18 @@ class Site(Construct):
         acknowledge(self.bucket, "S1", "CloudFront alone reads it, and what it holds is of no patient.")
         if not configuration.local:
             filler = SiteFiller(self, "Filler", configuration, self.bucket, key=key)
-            spaces = [space.name for space in configuration.spaces]
-            self._fill(filler, folder, app_config(spaces, public_base_address))
+            filler.put("page", PAGE_FOLDER, cache_control=PAGE.cache_control, prune=True)
+            if folder:
+                spaces = [space.name for space in configuration.spaces]
+                _put_viewer(filler, folder, app_config(spaces, public_base_address), *of_viewer)
 
-    def _fill(self, filler: SiteFiller, folder: ViewerFolder | None, viewer_configuration: str) -> None:
-        filler.put("page", PAGE_FOLDER, prune=True)
-        if folder:
-            # Pages that are open somewhere go on loading what belongs to them: nothing is taken away.
-            files = filler.put("viewer/files", folder.files, content_encoding="gzip")
-            with tempfile.TemporaryDirectory() as pages:  # the CDK takes its copy at once
-                Path(pages, "index.html").write_text(folder.index_html.read_text("utf-8"), "utf-8")
-                Path(pages, "app-config.js").write_text(viewer_configuration, "utf-8")
-                filler.put("viewer", Path(pages)).node.add_dependency(files)
+
+def _put_viewer(
+    filler: SiteFiller, folder: ViewerFolder, viewer_configuration: str, loaded: SitePart, page: SitePart
+) -> None:
+    # Pages that are open somewhere go on loading what belongs to them: nothing is taken away.
+    files = filler.put("viewer/files", folder.files, cache_control=loaded.cache_control, content_encoding="gzip")
+    with tempfile.TemporaryDirectory() as pages:  # the CDK takes its copy at once
+        Path(pages, "index.html").write_text(folder.index_html.read_text("utf-8"), "utf-8")
+        Path(pages, "app-config.js").write_text(viewer_configuration, "utf-8")
+        filler.put("viewer", Path(pages), cache_control=page.cache_control).node.add_dependency(files)

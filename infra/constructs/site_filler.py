@@ -19,7 +19,7 @@ from infra.constructs.statements import WILDCARDS
 class SiteFiller(Construct):
     """Copies folders below prefixes of a bucket, and may do nothing else.
 
-    Left to itself the CDK would grant its function every asset of the account, and actions by pattern.
+    Left to itself the CDK would grant its function actions by pattern.
 
     Parameters
     ----------
@@ -43,12 +43,20 @@ class SiteFiller(Construct):
         self._allow(["s3:ListBucket", "s3:GetBucketTagging"], bucket.bucket_arn)
 
     def put(
-        self, prefix: str, folder: Path, *, prune: bool = False, content_encoding: str | None = None
+        self,
+        prefix: str,
+        folder: Path,
+        *,
+        cache_control: str,
+        prune: bool = False,
+        content_encoding: str | None = None,
     ) -> s3_deployment.BucketDeployment:
         """Copy a folder below a prefix.
 
         Parameters
         ----------
+        cache_control
+            What each file is answered with.
         prune
             Whether what lies there and not in the folder is taken away.
         content_encoding
@@ -56,7 +64,9 @@ class SiteFiller(Construct):
         """
         name = "".join(word.capitalize() for word in prefix.split("/"))
         asset = s3_assets.Asset(self, f"{name}Asset", path=str(folder))
-        self._allow(["s3:GetObject"], asset.bucket.arn_for_objects(asset.s3_object_key))
+        # Not this asset alone: its key changes with the site, and a policy that changes in the same update may not
+        # be in force yet when the function reads.
+        self._allow(["s3:GetObject"], asset.bucket.arn_for_objects("*.zip"))
         self._allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
             self._bucket.arn_for_objects(f"{prefix.partition('/')[0]}/*"),
@@ -67,6 +77,7 @@ class SiteFiller(Construct):
             sources=[s3_deployment.Source.bucket(asset.bucket, asset.s3_object_key)],
             destination_bucket=self._bucket,
             destination_key_prefix=prefix,
+            cache_control=[s3_deployment.CacheControl.from_string(cache_control)],
             content_encoding=content_encoding,
             prune=prune,
             role=self._role.without_policy_updates(),

@@ -25,6 +25,7 @@ WILDCARDS = {
     "/*/POST/*": "The API of another owner: its address names API and service root, not the stage that serves it.",
     "/quarantine/*": "Keys below quarantine/ are those of incoming/, which senders choose.",
     "/viewer/*": "The viewer's files have names of their makers; nothing else lies there.",
+    "/*.zip": "What is put into the site's bucket is an asset, whose key changes with what is in it.",
     "/page/*": "The page is made of several files; nothing else lies there.",
 }
 """Every resource with a wildcard that is granted, by its end, and why it must be one."""

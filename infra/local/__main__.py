@@ -45,7 +45,7 @@ def _run(settings: Settings, state: StateDirectory, progress: Progress) -> NoRet
         endpoints = system.start()
         progress.line(addresses(endpoints))
         if settings.sample:
-            SampleTour(endpoints, settings.quiet_seconds, progress)()
+            SampleTour(endpoints, settings.quiet_seconds, progress, has_viewer=system.has_viewer)()
         progress.line("The system is up. Ctrl-C stops it; what it has stored is there at the next start.")
         system.watch()
     finally:

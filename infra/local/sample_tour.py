@@ -1,5 +1,6 @@
 """Sends the sample study through the system and shows what becomes of it, a line a stage."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from infra.local.sample_study import STUDY_INSTANCE_UID, SampleInstance, data_se
 T = TypeVar("T")
 _SPACE = "main"
 _PATIENCE_SECONDS = 60.0
+_LOADED = re.compile(r'<(?:script|link)[^>]* (?:src|href)="([^"]+)"')
 
 
 class TourEnded(Exception):
@@ -28,12 +30,18 @@ class SampleTour:
     ----------
     endpoints
         As `endpoints.json` has them.
+    has_viewer
+        Whether studies open in a viewer, our own or another. What was published by
+        a run that had one refers to it still.
     """
 
-    def __init__(self, endpoints: Mapping[str, Any], quiet_seconds: int, progress: Progress) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Any], quiet_seconds: int, progress: Progress, *, has_viewer: bool
+    ) -> None:
         self._endpoints = endpoints
         self._quiet_seconds = quiet_seconds
         self._progress = progress
+        self._has_viewer = has_viewer
         self._dicomweb = endpoints["spaces"][_SPACE]["dicomweb"]
         self._study = f"{self._dicomweb}/studies/{STUDY_INSTANCE_UID}"
         self._instances = sample_study()
@@ -130,7 +138,7 @@ class SampleTour:
     def _retrieve(self, imaging_study: Mapping[str, Any]) -> None:
         """Follow the references in the ImagingStudy, and nothing else, back to the bytes."""
         with self._progress.step("retrieve    what the ImagingStudy refers to") as step:
-            endpoint = self._needed_endpoint(imaging_study, "dicom-wado-rs")
+            endpoint = self._endpoint(imaging_study, "dicom-wado-rs")
             study = _study_instance_uid(imaging_study)
             originals = {instance.sop_instance_uid: data_set(instance.part10) for instance in self._instances}
             address = ""
@@ -148,31 +156,39 @@ class SampleTour:
 
     def _display(self, imaging_study: Mapping[str, Any]) -> None:
         """Follow the ImagingStudy to the pictures, as a FHIR client does: IHE RAD-106."""
-        if "viewer" not in self._endpoints and not self._endpoint(imaging_study, "ihe-iid"):
+        if not self._has_viewer:
             return
         with self._progress.step("display     what the ImagingStudy refers to") as step:
-            endpoint = self._needed_endpoint(imaging_study, "ihe-iid")
+            endpoint = self._endpoint(imaging_study, "ihe-iid")
             asked = {"requestType": "STUDY", "studyUID": _study_instance_uid(imaging_study)}
             address = httpx.URL(endpoint["address"], params=asked)
             answer = self._client.get(address, headers={"Accept": "text/html"})
             viewer = answer.headers.get("location", "")
             if answer.status_code != 302:
                 raise TourEnded(f"{address} was answered with {answer.status_code}.")
-            if "viewer" in self._endpoints and self._client.get(viewer).status_code != 200:
-                raise TourEnded(f"the viewer is not at {viewer}.")
+            if "viewer" in self._endpoints:
+                self._open(viewer)
             step.text = f"display     open this in a browser: {address}"
 
-    def _needed_endpoint(self, imaging_study: Mapping[str, Any], connection_type: str) -> dict[str, Any]:
-        if found := self._endpoint(imaging_study, connection_type):
-            return found
-        raise TourEnded(f"the ImagingStudy refers to no Endpoint of the type {connection_type}.")
+    def _open(self, viewer: str) -> None:
+        """Ask for the viewer's page as a browser does, and for what it loads: the page alone is at every address."""
+        page = self._client.get(viewer)
+        loaded = [page.url.join(address) for address in _LOADED.findall(page.text)]
+        if page.status_code != 200 or not loaded:
+            raise TourEnded(f"the viewer is not at {viewer}.")
+        for address in loaded:
+            if self._client.head(address).status_code != 200:
+                raise TourEnded(f"the viewer at {viewer} lacks {address}.")
 
-    def _endpoint(self, imaging_study: Mapping[str, Any], connection_type: str) -> dict[str, Any] | None:
+    def _endpoint(self, imaging_study: Mapping[str, Any], connection_type: str) -> dict[str, Any]:
         for reference in imaging_study["endpoint"]:
             found: dict[str, Any] = self._client.get(f"{self._endpoints['fhir']}/{reference['reference']}").json()
             if found["connectionType"]["code"] == connection_type:
                 return found
-        return None
+        raise TourEnded(
+            f"the ImagingStudy refers to no Endpoint of the type {connection_type}; if it was published before there "
+            f"was one, `imaging publish --space {_SPACE}` publishes it again."
+        )
 
     def _until(self, probe: Callable[[], T | None], late: str) -> T:
         deadline = time.monotonic() + self._quiet_seconds + _PATIENCE_SECONDS

@@ -93,7 +93,7 @@ class Site:
 
 
 def _dressed(response: Response, part: SitePart, path: str) -> Response:
-    response.headers.update(part.headers)
+    response.headers.update({**part.headers, "cache-control": part.cache_control})
     if response.status_code in (200, 206):
         suffix = PurePosixPath(path).suffix
         if suffix in _MEDIA_TYPES:

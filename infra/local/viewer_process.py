@@ -10,7 +10,7 @@ from infra.local.failure import CannotRun
 from infra.local.settings import Settings
 from infra.local.synthesis import local_context
 from infra.section import ConfigurationError
-from infra.viewer.folder import planned
+from infra.viewer.folder import RUNS_WITHOUT, planned
 from infra.viewer.ohif import OHIF
 from infra.viewer_config import ViewerConfiguration
 
@@ -48,5 +48,5 @@ def wait_until_made(making: Child) -> None:
     """
     if making.wait():
         *_, last = making.log_file.read_text(errors="replace").splitlines() or [""]
-        ours = OHIF.name in last or last.startswith("OHIF")
-        raise CannotRun(last if ours else f"The viewer could not be made; {making.log_file} says why.")
+        log = f"{making.log_file} says more."
+        raise CannotRun(f"{last} {log}" if last.endswith(RUNS_WITHOUT) else f"The viewer could not be made; {log}")

@@ -7,6 +7,9 @@ from typing import Any
 ROOT = "/viewer"
 """The path below which the viewer lies."""
 
+_MODES_OF_A_PHONE = {
+    "@ohif/mode-longitudinal": {"routes": {"0": {"layoutInstance": {"props": {"leftPanelClosed": {"$set": True}}}}}}
+}
 _ROOTS = ("qidoRoot", "wadoRoot", "wadoUriRoot")
 # What OHIF's own page says in scripts of its own, which the Content-Security-Policy of ours refuses, stands here too.
 _SCRIPT = """// Framed by another site it may be left without storage: then it forgets at its end.
@@ -31,6 +34,31 @@ for (const storage of ["localStorage", "sessionStorage"]) {{
 window.PUBLIC_URL = {public_url};
 window.browserImportFunction = (module) => import(module);
 window.config = {config};
+// Whose picture it is stands on it: at the top it is cut short, and left out where several patients' are open.
+window.config.customizationService["viewportOverlay.topLeft"] = {{
+  $unshift: [
+    {{
+      id: "PatientName",
+      inheritsFrom: "ohif.overlayItem",
+      title: "Patient's name",
+      condition: ({{ referenceInstance }}) => referenceInstance?.PatientName,
+      contentF: ({{ referenceInstance, formatters }}) => formatters.formatPN(referenceInstance.PatientName),
+    }},
+    {{
+      id: "PatientID",
+      inheritsFrom: "ohif.overlayItem",
+      title: "Patient ID",
+      condition: ({{ referenceInstance }}) => referenceInstance?.PatientID,
+      contentF: ({{ referenceInstance }}) => referenceInstance.PatientID,
+    }},
+  ],
+}};
+// On a phone the list of series would leave the picture a strip: it is opened when wanted. The name at the top would
+// lie under the tools.
+if (window.matchMedia("(max-width: 640px)").matches) {{
+  window.config.modesConfiguration = {modes_of_a_phone};
+  window.config.showPatientInfo = "disabled";
+}}
 for (const {{ configuration }} of window.config.dataSources) {{
   for (const root of {roots}) {{
     configuration[root] = window.location.origin + configuration[root];
@@ -54,7 +82,8 @@ def app_config(spaces: Iterable[str], public_base_address: str) -> str:
         "routerBasename": ROOT,
         "extensions": [],
         "modes": [],
-        "customizationService": {},
+        "customizationService": {"ohif.tours": []},  # a tour lies over the picture, and begins anew in each browser
+        "showPatientInfo": "visible",
         "showStudyList": True,
         "maxNumberOfWebWorkers": 3,
         "showWarningMessageForCrossOrigin": False,
@@ -69,7 +98,10 @@ def app_config(spaces: Iterable[str], public_base_address: str) -> str:
         **_sign_in(),
     }
     return _SCRIPT.format(
-        public_url=json.dumps(f"{ROOT}/"), config=json.dumps(config, indent=2), roots=json.dumps(_ROOTS)
+        public_url=json.dumps(f"{ROOT}/"),
+        config=json.dumps(config, indent=2),
+        modes_of_a_phone=json.dumps(_MODES_OF_A_PHONE),
+        roots=json.dumps(_ROOTS),
     )
 
 

@@ -8,15 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.dependencies import ROOT as TREE
+from infra.npm_package import PackageError
 from infra.viewer.app_config import ROOT
 from infra.viewer.index_html import index_html
+from infra.viewer.nameless_items import allow_nameless_items
 from infra.viewer.ohif import DIST, OHIF, is_served
 from infra.viewer.paths import serve_below
 
-_BUILD = TREE / ".build"
-_UNFINISHED = _BUILD / "viewer-unfinished"
+BUILD = TREE / ".build"
+"""Where it is made and, by its name, found again."""
+
+LAYOUT = 2
+"""Counted up when the same package is made into something else: what is there is then made anew."""
+
+RUNS_WITHOUT = 'With imaging.viewer "none" the system runs without viewer and page.'
+
 _FILES = "files"
-_MADE_BY = ("ohif.py", "paths.py", "index_html.py", "folder.py")
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class ViewerFolder:
 
 def planned() -> ViewerFolder:
     """Where the folder of this tree's viewer lies, or would."""
-    return ViewerFolder(_BUILD / f"viewer-{_digest()}")
+    return ViewerFolder(BUILD / f"viewer-{_digest()}")
 
 
 def viewer_folder() -> ViewerFolder:
@@ -59,29 +66,36 @@ def viewer_folder() -> ViewerFolder:
     Raises
     ------
     PackageError
-        If the package cannot be had, or is another than was pinned.
+        If the package cannot be had, or is another than was pinned; ends with `RUNS_WITHOUT`.
     """
     made = planned()
-    _BUILD.mkdir(exist_ok=True)
-    with (_BUILD / "viewer.lock").open("w") as lock:
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "viewer.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.is_made:
-            _make(made)
+            try:
+                _make(made)
+            except PackageError as reason:
+                raise PackageError(f"{reason} {RUNS_WITHOUT}") from reason
     return made
 
 
 def _make(made: ViewerFolder) -> None:
     below = f"{ROOT}/{_FILES}/{_digest()}"
-    shutil.rmtree(_UNFINISHED, ignore_errors=True)  # of one that was killed
-    package, unfinished = _UNFINISHED / "package", ViewerFolder(_UNFINISHED / "viewer")
+    workshop = BUILD / "viewer-unfinished"
+    shutil.rmtree(workshop, ignore_errors=True)  # of one that was killed
+    package, unfinished = workshop / "package", ViewerFolder(workshop / "viewer")
     package.mkdir(parents=True)
     OHIF.unpack(package, wanted=is_served)
     dist = package / DIST
     serve_below(dist, below)
+    allow_nameless_items(dist)
     _pack(dist, unfinished.files / _digest())
     unfinished.index_html.write_text(index_html(dist, root=ROOT, below=below), "utf-8")
     unfinished.path.rename(made.path)
-    shutil.rmtree(_UNFINISHED)
+    for old in BUILD.glob("viewer-*"):  # what this one takes the place of, and what it was made in
+        if old != made.path:
+            shutil.rmtree(old)
 
 
 def _pack(folder: Path, packed: Path) -> None:
@@ -94,5 +108,4 @@ def _pack(folder: Path, packed: Path) -> None:
 
 
 def _digest() -> str:
-    content = b"\0".join(Path(__file__).with_name(name).read_bytes() for name in _MADE_BY)
-    return hashlib.sha256(content).hexdigest()[:16]
+    return hashlib.sha256(f"{OHIF.integrity} {ROOT} {LAYOUT}".encode()).hexdigest()[:16]

@@ -2,14 +2,7 @@
 
 from pathlib import Path
 
-from infra.npm_package import PackageError
-
-_IN_BUNDLES = (
-    # What chunks, workers, WebAssembly and pictures are looked for below.
-    ('__webpack_require__.p = "/";', '__webpack_require__.p = "{below}/";', 8),
-    ("'/dicom-microscopy-viewer/", "'{below}/dicom-microscopy-viewer/", 1),
-)
-_IN_STYLES = (("url(/", "url({below}/", 5),)
+from infra.viewer.replacement import Replacement, replace
 
 
 def serve_below(folder: Path, below: str) -> None:
@@ -25,11 +18,10 @@ def serve_below(folder: Path, below: str) -> None:
     PackageError
         If what is to be replaced does not stand where this version has it.
     """
-    for pattern, replacements in (("*.bundle.*.js", _IN_BUNDLES), ("*.css", _IN_STYLES)):
-        texts = {path: path.read_text("utf-8") for path in folder.glob(pattern)}
-        for old, new, times in replacements:
-            if sum(text.count(old) for text in texts.values()) != times:
-                raise PackageError(f"OHIF's files hold {old!r} in other places than in the version that was pinned.")
-            texts = {path: text.replace(old, new.format(below=below)) for path, text in texts.items()}
-        for path, text in texts.items():
-            path.write_text(text, "utf-8")
+    in_bundles = (
+        # What chunks, workers, WebAssembly and pictures are looked for below.
+        Replacement('__webpack_require__.p = "/";', f'__webpack_require__.p = "{below}/";', 8),
+        Replacement("'/dicom-microscopy-viewer/", f"'{below}/dicom-microscopy-viewer/", 1),
+    )
+    replace(folder, "*.bundle.*.js", in_bundles)
+    replace(folder, "*.css", [Replacement("url(/", f"url({below}/", 5)])

@@ -1,6 +1,7 @@
 """What axe-core finds wrong with a page, for people who do not see it, hear it or point at it."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ AXE_CORE = NpmPackage(
     "4.14.1",
     "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 )
-_FOLDER = Path(__file__).parents[2] / ".build" / f"axe-core-{AXE_CORE.version}"
+FOLDER = Path(__file__).parents[2] / ".build" / f"axe-core-{AXE_CORE.version}"
 _SCRIPT = "axe.min.js"
 _STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def violations(page: Page) -> list[str]:
     """A line for each element that breaks a rule: the rule, where, and what is the matter."""
-    page.evaluate(_source())
+    page.evaluate(source())
     found: list[dict[str, Any]] = page.evaluate(
         "standards => axe.run({ runOnly: standards }).then(({ violations }) => violations)", _STANDARDS
     )
@@ -31,8 +32,12 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-def _source() -> str:
-    if not (_FOLDER / _SCRIPT).exists():
-        _FOLDER.mkdir(parents=True, exist_ok=True)
-        AXE_CORE.unpack(_FOLDER, wanted=lambda path: path == _SCRIPT)
-    return (_FOLDER / _SCRIPT).read_text()
+def source() -> str:
+    """Its script, fetched once."""
+    script = FOLDER / _SCRIPT
+    if not script.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as beside:  # of a process that is killed nothing half is kept
+            AXE_CORE.unpack(Path(beside), wanted=lambda path: path == _SCRIPT)
+            Path(beside, _SCRIPT).replace(script)
+    return script.read_text()

@@ -15,6 +15,7 @@ from pydicom.pixels import pack_bits
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import (
+    BasicTextSRStorage,
     ComprehensiveSRStorage,
     CTImageStorage,
     EncapsulatedPDFStorage,
@@ -59,7 +60,14 @@ class Examination:
         series = uid()
         for ds in self.slices:
             ds.SeriesInstanceUID = series
-        others = (self._film(), self._segmentation(), self._structure_set(), self._report(), self._document())
+        others = (
+            self._film(),
+            self._segmentation(),
+            self._structure_set(),
+            self._report(),
+            self._document(),
+            self._narrative(),
+        )
         for ds in (*self.slices, *others):
             yield _part10(ds)
 
@@ -231,6 +239,7 @@ class Examination:
             ContentSequence=[
                 _content("TEXT", "HAS OBS CONTEXT", codes.DCM.TrackingIdentifier, TextValue="Diameter"),
                 _content("UIDREF", "HAS OBS CONTEXT", codes.DCM.TrackingUniqueIdentifier, UID=uid()),
+                _content("IMAGE", "CONTAINS", ReferencedSOPSequence=[_reference(middle)]),
                 length,
             ],
         )
@@ -256,6 +265,22 @@ class Examination:
         ds.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
         ds.EncapsulatedDocumentLength = len(content)
         ds.ConceptNameCodeSequence = []
+        return ds
+
+    def _narrative(self) -> Dataset:
+        """A report in words (PS3.3 A.35.1), where not each item has a name."""
+        ds = self._new(BasicTextSRStorage, "SR", 7, "Report in words")
+        ds.CompletionFlag, ds.VerificationFlag = "COMPLETE", "UNVERIFIED"
+        ds.Manufacturer, ds.PerformedProcedureCodeSequence = "Tests", []
+        ds.ValueType, ds.ContinuityOfContent = "CONTAINER", "SEPARATE"
+        ds.ConceptNameCodeSequence = [_code(codes.LN.DiagnosticImagingReport)]
+        section = _content(
+            "CONTAINER",
+            "CONTAINS",
+            ContinuityOfContent="SEPARATE",
+            ContentSequence=[_content("TEXT", "CONTAINS", TextValue="There is a ball in the phantom.")],
+        )
+        ds.ContentSequence = [section, _content("TEXT", "CONTAINS", codes.DCM.Finding, TextValue="It is round.")]
         return ds
 
 

@@ -30,7 +30,7 @@ def every_kind(client: Client) -> list[Picture]:
 
 @pytest.fixture(scope="module")
 def examination(client: Client) -> Examination:
-    """CT, film, SEG, RTSTRUCT, SR and PDF of one patient."""
+    """CT, film, SEG, RTSTRUCT, two SR and PDF of one patient."""
     examination = Examination(f"EXAM-{uuid4().hex[:8]}")
     assert client.stow(list(examination.instances())).status_code == httpx.codes.OK
     return examination
@@ -75,8 +75,12 @@ def test_what_belongs_to_a_ct_is_drawn_over_it_and_listed(client, examination, v
     """The other request type: all studies of a patient."""
     address = displayed_at(client, **{"patient.identifier": examination.patient_id})
     viewer.open(f"{address}?requestType=PATIENT&patientID={examination.patient_id}")
-    for description in ("Ball", "Ball as contours", "Measurement report", "Report as PDF"):
+    for description in ("Ball", "Ball as contours", "Measurement report", "Report as PDF", "Report in words"):
         assert viewer.series(description).count() == 1, description
+
+    for whose in (viewer.on_the_picture, viewer.at_the_top):
+        for words in ("Meier, Anna", examination.patient_id):
+            assert whose.get_by_text(words, exact=True).is_visible(), words
 
     viewer.show("CT of a phantom")
     top = examination.slices[-1]  # the viewer begins at the head
@@ -106,6 +110,10 @@ def test_what_belongs_to_a_ct_is_drawn_over_it_and_listed(client, examination, v
     viewer.show("Report as PDF")
     viewer.page.wait_for_selector("object[data^='blob:'][type='application/pdf']")
 
+    viewer.show("Report in words")
+    for words in ("There is a ball in the phantom.", "It is round."):
+        viewer.page.get_by_text(words).wait_for()
+
     viewer.show("Ball")
     viewer.page.get_by_role("button", name="Yes", exact=True).click()
     viewer.scroll(SLICES - 1 - SLICES // 2)
@@ -113,6 +121,19 @@ def test_what_belongs_to_a_ct_is_drawn_over_it_and_listed(client, examination, v
     segmented = ball(SLICES // 2).sum() * scale**2
     eventually("the segment over its slice", lambda: coloured(viewer.pixels()) == pytest.approx(segmented, rel=0.1))
     screenshot("segmentation")
+
+
+@pytest.mark.parametrize("context_options", [{"viewport": {"width": 390, "height": 844}, "is_mobile": True}])
+def test_on_a_phone_nothing_takes_the_width_from_the_picture(client, examination, viewer, screenshot):
+    """Opened as from the viewer's own list, which names no space for the first one."""
+    viewer.open(f"{client.system.front}/viewer/viewer?StudyInstanceUIDs={examination.study_instance_uid}")
+    box = viewer.page.locator("canvas.cornerstone-canvas").bounding_box()
+    assert box is not None
+    assert box["width"] > 280
+    assert viewer.on_the_picture.get_by_text("Meier, Anna", exact=True).is_visible()
+    assert viewer.page.get_by_text("Meier, Anna", exact=True).count() == 1
+    assert viewer.page.evaluate("localStorage.getItem('shownTours')") is None, "a tour lay over the picture"
+    screenshot("viewer-on-a-phone")
 
 
 @pytest.mark.parametrize(("origin", "is_shown"), [(EMBEDDING, True), ("https://elsewhere.example.org", False)])

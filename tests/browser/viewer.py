@@ -44,6 +44,16 @@ class Viewer:
         if notice.is_visible():
             notice.click()
 
+    @property
+    def on_the_picture(self) -> Locator:
+        """What is written over it."""
+        return self.page.locator(".overlay-item")
+
+    @property
+    def at_the_top(self) -> Locator:
+        """What is written beside the patient's icon."""
+        return self.page.locator("div.cursor-pointer:has(> div.flex-col)")
+
     def series(self, description: str) -> Locator:
         """A series in the list at the left, one of pictures or one without."""
         return self.page.locator('[data-cy^="study-browser-thumbnail"]').filter(

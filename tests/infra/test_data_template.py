@@ -159,7 +159,12 @@ def test_the_manifest_has_the_indexes_that_search_and_sweep_read(full):
             ("RANGE", "study_instance_uid"),
         ],
         "by_uid": [("HASH", "space"), ("HASH", "uid"), ("RANGE", "sk")],
-        "by_arrival": [("HASH", "space"), ("RANGE", "opened_at"), ("RANGE", "study_instance_uid")],
+        "by_arrival": [
+            ("HASH", "space"),
+            ("RANGE", "opened_at"),
+            ("RANGE", "study_instance_uid"),
+            ("RANGE", "listed_date"),
+        ],
         "pending": [("HASH", "pending"), ("RANGE", "pending_since"), ("RANGE", "sk")],
     }
 

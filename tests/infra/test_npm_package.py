@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import socket
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import npm_package
 from infra.local.ports import any_free_port
 from infra.npm_package import NpmPackage, PackageError
 
@@ -132,5 +134,45 @@ def test_a_registry_that_does_not_answer_is_told_in_a_sentence(
     package = publish([PACKAGE_JSON])
     monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{any_free_port()}")
 
-    with pytest.raises(PackageError, match=r"^npm could not fetch some 1\.2\.3: check the network, "):
+    with pytest.raises(
+        PackageError, match=r"^npm could not fetch some 1\.2\.3 \(.*ECONNREFUSED.*\): check the network, "
+    ):
         package.unpack(folder)
+
+
+def test_a_version_that_is_not_there_is_told_as_that(publish: PublishPackage, folder: Path) -> None:
+    publish([PACKAGE_JSON])
+
+    with pytest.raises(PackageError, match=r"^npm could not fetch some 9\.9\.9 \(.*No matching version found"):
+        NpmPackage("some", "9.9.9", integrity(b"")).unpack(folder)
+
+
+@pytest.fixture
+def silent_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+        for name in npm_package.PATIENCE:
+            monkeypatch.delenv(name, raising=False)
+        yield
+
+
+def test_a_registry_that_says_nothing_is_not_waited_for_as_long_as_npm_would(
+    silent_registry: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert int(npm_package.PATIENCE["npm_config_fetch_timeout"]) <= 60_000
+    monkeypatch.setattr(npm_package, "PATIENCE", {"npm_config_fetch_timeout": "200", "npm_config_fetch_retries": "0"})
+
+    with pytest.raises(PackageError, match=r"^npm could not fetch some 1\.2\.3 \(network timeout at: .*\): check "):
+        NpmPackage("some", "1.2.3", integrity(b"")).unpack(folder)
+
+
+def test_npm_itself_is_not_waited_for_without_end(
+    silent_registry: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npm_package, "LONGEST_SECONDS", 1.0)
+
+    with pytest.raises(PackageError, match=r"^npm could not fetch some 1\.2\.3 \(it was not done after 1 s\): check "):
+        NpmPackage("some", "1.2.3", integrity(b"")).unpack(folder)
+    assert written(folder) == []

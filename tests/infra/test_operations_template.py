@@ -118,6 +118,7 @@ def test_the_status_is_recorded_each_minute_where_there_is_a_page_to_show_it(ful
     assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 minute)"]
     assert function["QUIET_SECONDS"] == environment(full)["QUIET_SECONDS"]
     assert resolved(function["QUEUES"]) == json.loads(environment(full)["QUEUES"])
+    assert "RecordStatusFunction" in full.stacks[STACK]["Outputs"]
     assert "record_status" not in existing.processes
     assert not of_stack(STACK, existing.properties("AWS::Events::Rule"))
 

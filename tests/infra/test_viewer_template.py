@@ -29,14 +29,14 @@ def policies(deployment):
 
 
 def headers(policy):
-    """What CloudFront adds, as the front door would write it."""
+    """What CloudFront adds to each answer, be it a failure of S3, as the front door would write it."""
+    assert policy.keys() == {"Name", "SecurityHeadersConfig"}
     security = policy["SecurityHeadersConfig"]
     assert security["ContentTypeOptions"] == {"Override": True}
     return {
         "content-security-policy": security["ContentSecurityPolicy"]["ContentSecurityPolicy"],
         "referrer-policy": security["ReferrerPolicy"]["ReferrerPolicy"],
         "x-content-type-options": "nosniff",
-        **{each["Header"].lower(): each["Value"] for each in policy["CustomHeadersConfig"]["Items"]},
     }
 
 
@@ -52,7 +52,13 @@ def test_every_path_of_theirs_is_answered_from_the_bucket_with_the_headers_of_th
     assert [each["PathPattern"] for each in behaviors] == list(parts)  # the first that fits is taken
     for behavior in behaviors:
         part = parts[behavior["PathPattern"]]
-        assert headers(policies(full)[behavior["ResponseHeadersPolicyId"]["Ref"]]) == part.headers
+        policy = policies(full)[behavior["ResponseHeadersPolicyId"]["Ref"]]
+        assert headers(policy) == part.headers
+        # Beside what the front door, which speaks HTTP, may not say.
+        assert policy["SecurityHeadersConfig"]["StrictTransportSecurity"] == {
+            "AccessControlMaxAgeSec": 31536000,
+            "Override": True,
+        }
         assert behavior["CachePolicyId"] == (CACHED_AS_IT_IS if part.is_packed else NEVER_CACHED)
         assert "OriginRequestPolicyId" not in behavior  # no query, which names studies, goes on to S3 and its logs
         assert sorted(behavior["AllowedMethods"]) == ["GET", "HEAD"]
@@ -84,7 +90,8 @@ def test_the_bucket_is_read_by_this_distribution_alone(full):
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert policy["Bucket"] == {"Ref": path.split("/")[1]}
-    assert as_list(readers["Action"]) == ["s3:GetObject"]
+    # Whoever may list is told 404 of what is missing, as at the front door, and not 403.
+    assert as_list(readers["Action"]) == ["s3:GetObject", "s3:ListBucket"]
     assert "distribution/" in flat(readers["Condition"]["StringEquals"]["AWS:SourceArn"])
     assert [each for each in allowed if each["Principal"] == "*" or each["Principal"] == {"AWS": "*"}] == []
 
@@ -98,11 +105,28 @@ def test_the_viewers_files_are_put_there_packed_before_the_page_that_loads_them(
     assert deployments.keys() == {"page", "viewer", "viewer/files"}
     files_id, files = deployments["viewer/files"]
     _, viewer = deployments["viewer"]
-    assert files["Properties"]["SystemMetadata"] == {"content-encoding": "gzip"}
-    assert "SystemMetadata" not in viewer["Properties"]
+    of_viewer = viewer_parts([])
+    assert files["Properties"]["SystemMetadata"] == {
+        "content-encoding": "gzip",
+        "cache-control": of_viewer[0].cache_control,
+    }
+    assert viewer["Properties"]["SystemMetadata"] == {"cache-control": of_viewer[1].cache_control}
+    assert deployments["page"][1]["Properties"]["SystemMetadata"] == {"cache-control": PAGE.cache_control}
     assert any(each.startswith(files_id.rpartition("CustomResource")[0]) for each in viewer["DependsOn"])
     assert files["Properties"]["Prune"] is False  # pages that are open go on loading what belongs to them
     assert deployments["page"][1]["Properties"]["Prune"] is True
+
+
+def test_what_puts_them_there_may_read_the_next_ones_too(full):
+    """An update changes no policy: it might not be in force yet when the function reads."""
+    [policy] = [
+        each["PolicyDocument"]["Statement"]
+        for path, each in full.properties("AWS::IAM::Policy").items()
+        if path.startswith(f"{STACK}/SiteFillerRole")
+    ]
+    read = [flat(each["Resource"]) for each in policy if as_list(each["Action"]) == ["s3:GetObject"]]
+
+    assert read == ["arn:aws:s3:::cdk-hnb659fds-assets-123456789012-us-east-1/*.zip"]
 
 
 def test_the_reader_is_told_where_studies_open_and_what_it_may_tell(full, deployed):

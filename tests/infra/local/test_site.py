@@ -55,6 +55,7 @@ def test_every_place_in_the_viewer_is_its_page(front: httpx.Client, path: str) -
     assert (answer.status_code, answer.text) == (200, "<!doctype html><title>Viewer</title>")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert VIEWER.headers.items() <= dict(answer.headers).items()
+    assert answer.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,8 @@ def test_what_the_viewer_loads_comes_packed_and_stays(
     assert (answer.content, answer.headers["content-encoding"]) == (content, "gzip")
     assert answer.headers["content-type"] == media_type
     assert FILES.headers.items() <= dict(answer.headers).items()
-    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == FILES.cache_control
+    assert "immutable" in FILES.cache_control
 
 
 def test_the_viewers_configuration_is_of_this_deployment(front: httpx.Client) -> None:
@@ -116,6 +118,7 @@ def test_what_has_not_changed_is_not_sent_again(front: httpx.Client, path: str) 
         "/viewer/files/0123",
         "/viewer/files/..%2fsecret.txt",
         "/viewer/files/0123/out.js",
+        "/viewer/files/0123/none.js",
     ],
 )
 def test_nothing_else_is_served(front: httpx.Client, path: str) -> None:
@@ -123,6 +126,7 @@ def test_nothing_else_is_served(front: httpx.Client, path: str) -> None:
 
     assert answer.status_code == 404
     assert answer.json()["error"].endswith(".")
+    assert "cache-control" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/page/index.html", "/viewer/x"])
