@@ -12,6 +12,7 @@ from imaging import bootstrap
 from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.delete_resource import DeleteResource
 from imaging.dicomweb.message import error_response
+from imaging.dicomweb.safe_in_a_browser import safe_in_a_browser
 from imaging.errors import nameless
 
 logger = Logger()
@@ -43,7 +44,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     except Exception as failure:
         logger.error("failed", extra=nameless(failure))
         response = error_response(500, "The service failed unexpectedly; its log says where.")
-    response = cross_origin().answered(headers, response)
+    response = safe_in_a_browser(cross_origin().answered(headers, response))
     metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
     logger.info("answered", status=response.status)
     return {

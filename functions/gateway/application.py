@@ -17,6 +17,7 @@ from functions.gateway.response_body import StreamedResponse
 from imaging.bootstrap import Gateway
 from imaging.dicomweb import message
 from imaging.dicomweb.message import error_response
+from imaging.dicomweb.safe_in_a_browser import safe_in_a_browser
 from imaging.errors import nameless
 
 STORES_AT_A_TIME = 32
@@ -86,6 +87,7 @@ def application(gateway: Gateway, logger: Logger, *, stores_at_a_time: int = STO
         return describing if _DESCRIPTIONS.search(asked.path) else reading
 
     def to_send(answer: message.Response, threads: anyio.CapacityLimiter) -> Response:
+        answer = safe_in_a_browser(answer)
         if answer.stream:
             return StreamedResponse(answer.stream, answer.status, answer.headers, tell=failed, limiter=threads)
         response = Response(answer.body, answer.status)

@@ -14,6 +14,7 @@ from imaging import bootstrap
 from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import Request, Response, error_response
 from imaging.dicomweb.read_resources import ReadResources
+from imaging.dicomweb.safe_in_a_browser import safe_in_a_browser
 from imaging.errors import nameless
 
 logger = Logger()
@@ -50,7 +51,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         response = error_response(500, "The service failed unexpectedly; its log says where.")
     metrics.add_metric(f"Answered{response.status // 100}xx", MetricUnit.Count, 1)
     logger.info("answered", status=response.status, body_bytes=len(response.body))
-    return proxy_result(cross_origin().answered(request.headers, response), is_head=request.is_head)
+    response = safe_in_a_browser(cross_origin().answered(request.headers, response))
+    return proxy_result(response, is_head=request.is_head)
 
 
 def answer(request: Request) -> Response:

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from imaging import bootstrap
 from imaging.dicomweb.cross_origin import CrossOrigin
 from imaging.dicomweb.message import error_response
+from imaging.dicomweb.safe_in_a_browser import safe_in_a_browser
 from imaging.dicomweb.store_resource import StoreAnswer, StoreResource
 from imaging.errors import Rejected, nameless
 
@@ -44,7 +45,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         logger.error("failed", extra=nameless(failure))
         answer = StoreAnswer(error_response(500, "The service failed unexpectedly; its log says where."))
     tell(answer)
-    response = cross_origin().answered(headers, answer.response)
+    response = safe_in_a_browser(cross_origin().answered(headers, answer.response))
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),

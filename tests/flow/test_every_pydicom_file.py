@@ -4,7 +4,8 @@ They show the same pixels, too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatch
 from io import BytesIO
@@ -34,11 +35,16 @@ SUCCESS, CANNOT_UNDERSTAND = 0x0000, 0xC000
 
 
 @pytest.fixture
-def association(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Association]:
-    """One that takes every file, each in its own transfer syntax, its bytes untouched."""
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent from a file is its bytes."""
     monkeypatch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
+
+
+@contextmanager
+def associated(client: Client, contents: Iterable[bytes]) -> Iterator[Association]:
+    """An association that takes these files, each in its own transfer syntax."""
     ae = AE("TESTS")
-    headers = [read_header(BytesSource(content)) for files in stored_files() for content in files.values()]
+    headers = [read_header(BytesSource(content)) for content in contents]
     for sop_class_uid, syntax in {(header.sop_class_uid, header.transfer_syntax_uid) for header in headers}:
         ae.add_requested_context(sop_class_uid, syntax)
     dimse = client.system.endpoints["dimse"]
@@ -74,15 +80,15 @@ def c_store(association: Association, content: bytes, folder: Path) -> int:
     return status
 
 
-def test_comes_back_byte_for_byte_and_with_the_same_first_frame(
-    client: Client, association: Association, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("untouched")
+def test_comes_back_byte_for_byte_and_with_the_same_first_frame(client: Client, tmp_path: Path) -> None:
     checked_frames = 0
     for files in stored_files():
         assert client.stow(list(files.values()), space="research").status_code in (200, 202)
-        for name, content in files.items():
-            mislabelled = read_header(BytesSource(content)).is_encoded_otherwise
-            assert c_store(association, content, tmp_path) == (CANNOT_UNDERSTAND if mislabelled else SUCCESS), name
+        with associated(client, files.values()) as association:
+            for name, content in files.items():
+                mislabelled = read_header(BytesSource(content)).is_encoded_otherwise
+                assert c_store(association, content, tmp_path) == (CANNOT_UNDERSTAND if mislabelled else SUCCESS), name
         for name, content in files.items():
             header = read_header(BytesSource(content))
             key = key_of(header)

@@ -43,6 +43,7 @@ def test_shows_the_sample_study_at_every_stage(shown: RunningSystem) -> None:
         address = re.search(rf"^  {place} +(http://\S+)$", output, re.MULTILINE)
         assert address
         assert "text/html" in httpx.get(address[1], trust_env=False).headers["content-type"]
+    assert httpx.get(f"{shown.front}/status", trust_env=False).status_code == 200
 
 
 def test_a_stop_is_clean_and_withdraws_the_endpoints(shown: RunningSystem) -> None:

@@ -195,6 +195,31 @@ def test_what_is_deleted_goes_and_what_changes_again_comes_to_the_top(table, two
     assert [entry["study"] for entry in listed(get(arrivals))] == ["1.2"]
 
 
+def test_what_is_deleted_leaves_the_index_until_it_comes_back(table, two):
+    """However much was deleted last, nobody has to read past it."""
+    archive, _ = two
+    archive.store("1.1", "1.1.1", "1.1.1.1", StudyDate="20010203")
+    archive.store("1.2", "1.2.1", "1.2.1.1")  # without a date
+    for study in ("1.1", "1.2"):
+        archive.finalize(study)
+
+    def indexed() -> list[str]:
+        places = DynamoDbArrivals(table).list_arrivals(archive.space, first=None, last=None, at_a_time=10)
+        return [place.study_instance_uid for place in places]
+
+    assert indexed() == ["1.2", "1.1"]
+    for study in ("1.1", "1.2"):
+        assert archive.http_delete(f"studies/{study}").status == 204
+        archive.index_all([archive.key(study, f"{study}.1", f"{study}.1.1")])
+        archive.finalize(study)
+    assert indexed() == []
+
+    archive.clock.now += timedelta(minutes=1)
+    archive.store("1.1", "1.1.1", "1.1.1.3")
+    assert indexed() == ["1.1"]
+    assert [entry["study"] for entry in listed(get(resource(table, archive)))] == ["1.1"]
+
+
 def test_hostile_and_malformed_values_are_text_or_left_out(table, two):
     archive, _ = two
     archive.store(
@@ -245,6 +270,13 @@ def test_filters_are_kept_in_the_link_to_the_next_page(table, two):
     assert "Link" not in last.headers
     assert listed(get(arrivals, ("from", "2026-11-22"))) == []
     assert len(listed(get(arrivals, ("from", ""), ("text", " "), ("limit", ""), ("after", "")))) == 4
+
+
+def test_a_text_that_is_none_is_kept_in_the_link_as_far_as_an_address_can_hold_it(table, two):
+    archive, _ = two
+    fill(table, archive.space, MAX_ROWS_READ + 1)
+    cut_short = get(resource(table, archive), ("text", "\ud800"))
+    assert following(cut_short)[0] == ("text", "?")
 
 
 @pytest.mark.parametrize(

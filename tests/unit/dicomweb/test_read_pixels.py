@@ -302,6 +302,37 @@ class TestBulkData:
         response = archive.get(f"{path_of(key)}/bulkdata/00420011", accept="application/pdf")
         assert (response.headers["Content-Type"], response.body) == ("application/pdf", document)
 
+    @pytest.mark.parametrize(
+        ("stated", "own"),
+        [
+            ("Application/PDF; version=1.7", "application/pdf"),
+            ("model/stl", "model/stl"),
+            ("text/html", None),
+            ("text/html;application/pdf", None),
+            ("image/svg+xml", None),
+            ("text/XML", None),
+            ("application/xhtml+xml", None),
+            ("text/javascript", None),
+            ("application/pdf\nX-Injected: 1", None),
+            ("application/pdf, text/html", None),
+            ("*/*", None),
+            ("pdf", None),
+        ],
+    )
+    def test_of_a_document_has_its_own_type_only_if_no_browser_runs_it(
+        self, archive: Archive, stated: str, own: str | None
+    ) -> None:
+        key = archive.key(*(f"2.25.{uuid4().int}" for _ in range(3)))
+        part10 = part10_instance(key, EncapsulatedDocument=b"<script/>1", MIMETypeOfEncapsulatedDocument=stated)
+        archive.send_file(part10)
+        document = f"{path_of(key)}/bulkdata/00420011"
+        navigated = archive.get(document, accept=f"{stated},text/html,application/xhtml+xml,image/*;q=0.9,*/*;q=0.8")
+        assert navigated.headers["Content-Type"] == (own or "application/octet-stream")
+        assert navigated.body == b"<script/>1"
+        assert archive.get(document, accept="text/*,image/*,application/xhtml+xml,text/html").status == 406
+        ((head, content),) = parts(archive.get(document, accept=IN_PARTS.format("*/*")))
+        assert (head["content-type"], content) == ("application/octet-stream", b"<script/>1")
+
     def test_of_what_has_none_is_404(self, archive: Archive, stored: Stored) -> None:
         _, path = stored(PLAN)
         assert archive.get(f"{path}/pixeldata").status == 404

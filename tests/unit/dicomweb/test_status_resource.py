@@ -30,6 +30,7 @@ STATUS = Status(
     reconciled=(PassState("main", START, None, 1, 1, 0, 0, 0),),
     query_tags=(),
     trouble=("3 dead letters in to-pacs: `imaging explain to-pacs` says why.",),
+    counted_up_to=None,
 )
 
 

@@ -42,12 +42,9 @@ def test_gives_the_path_below_the_stage_and_answers_without_a_body(monkeypatch, 
         paths.append(path)
         return Response(204)
 
-    assert answering(monkeypatch, resource) == {
-        "statusCode": 204,
-        "headers": {},
-        "isBase64Encoded": False,
-        "body": "",
-    }
+    result = answering(monkeypatch, resource)
+    assert (result["statusCode"], result["body"], result["isBase64Encoded"]) == (204, "", False)
+    assert "Content-Type" not in result["headers"]
     assert paths == ["/spaces/main/studies/1.2"]
     assert json.loads(log.getvalue().splitlines()[-1])["status"] == 204
 
@@ -69,7 +66,15 @@ def test_what_nobody_foresaw_is_logged_without_what_it_quotes(monkeypatch, log):
 
 def test_an_answer_can_be_read_by_the_pages_that_are_configured(monkeypatch, log):
     monkeypatch.setattr(handler, "cross_origin", lambda: CrossOrigin(["https://viewer.example.org"]))
-    assert answering(monkeypatch, lambda _: Response(204))["headers"] == {"Vary": "Origin"}
+    headers = answering(monkeypatch, lambda _: Response(204))["headers"]
+    assert (headers["Vary"], "Access-Control-Allow-Origin" in headers) == ("Origin", False)
     monkeypatch.setattr(handler, "delete_resource", lambda: lambda _: Response(204))
     request = {"path": "/spaces/main/studies/1.2", "headers": {"Origin": "https://viewer.example.org"}}
     assert lambda_handler(request, Context())["headers"]["Access-Control-Allow-Origin"] == "https://viewer.example.org"
+
+
+def test_every_answer_is_safe_in_a_browser(monkeypatch, log):
+    for answer in (lambda _: Response(204), lambda _: error_response(404, "There is none."), lambda _: int("Doe")):
+        headers = answering(monkeypatch, answer)["headers"]
+        assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+        assert headers["Content-Security-Policy"].startswith("sandbox;")

@@ -316,7 +316,7 @@ def test_a_head_says_what_a_get_would_have(running: Running) -> None:
     assert (answer.headers["content-length"], answer.content) == ("6000000", b"")
 
 
-def test_every_answer_can_be_read_by_the_pages_that_are_configured(running: Running) -> None:
+def test_every_answer_is_safe_in_a_browser_and_can_be_read_by_the_pages_that_are_configured(running: Running) -> None:
     page = {"Origin": VIEWER}
     answers = [
         httpx.get(f"{running.studies}/1.2.1", headers=page),
@@ -329,6 +329,8 @@ def test_every_answer_can_be_read_by_the_pages_that_are_configured(running: Runn
     for answer in answers:
         assert answer.headers["access-control-allow-origin"] == VIEWER
         assert "Origin" in answer.headers["vary"]
+        assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
+        assert answer.headers["content-security-policy"].startswith("sandbox;")
     elsewhere = httpx.get(f"{running.studies}/short", headers={"Origin": "https://elsewhere.example.org"})
     assert "access-control-allow-origin" not in elsewhere.headers
 

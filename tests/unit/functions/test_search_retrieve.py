@@ -172,3 +172,21 @@ def test_any_other_options_is_asked_of_the_resources(
     answer_with(monkeypatch, lambda request: Response(200, {"X-Method": request.method}))
     result = lambda_handler(event("/spaces/main", "OPTIONS", Origin=viewer), Context())
     assert result["headers"]["X-Method"] == "OPTIONS"
+
+
+def test_every_answer_is_safe_in_a_browser_preflights_refusals_and_failures_too(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, viewer: str
+) -> None:
+    answer_with(monkeypatch, lambda request: {"/spaces": Response(304, {"ETag": '"1"'})}[request.path])
+    preflight = {"Origin": viewer, "Access-Control-Request-Method": "GET"}
+    for asked, status in (
+        (event("/spaces"), 304),
+        (event("/spaces", Accept=""), 406),
+        (event("/spaces/main"), 500),
+        (event("/spaces", "OPTIONS", **preflight), 204),
+    ):
+        result = lambda_handler(asked, Context())
+        headers = result["headers"]
+        assert result["statusCode"] == status
+        assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+        assert headers["Content-Security-Policy"].startswith("sandbox;")

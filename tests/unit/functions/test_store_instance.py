@@ -111,3 +111,12 @@ def test_an_answer_can_be_read_by_the_pages_that_are_configured(
     result = lambda_handler(event(b"not DICOM", Origin="https://viewer.example.org"), Context())
     assert result["statusCode"] == 415
     assert result["headers"]["Access-Control-Allow-Origin"] == "https://viewer.example.org"
+
+
+def test_every_answer_is_safe_in_a_browser(objects: InMemoryObjects, log: io.StringIO) -> None:
+    for body, status in ((instance_file(), 200), (b"", 400)):
+        result = lambda_handler(event(body, **{"Content-Type": "application/dicom"}), Context())
+        headers = result["headers"]
+        assert result["statusCode"] == status
+        assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+        assert headers["Content-Security-Policy"].startswith("sandbox;")

@@ -42,6 +42,17 @@ def test_publishing_again_sends_nothing(publishing):
     assert publishing.marks_removed == [1, 1, 1]
 
 
+def test_publishing_again_follows_a_viewer_that_comes_and_goes(publishing):
+    publishing.finalize(small_revision())
+    referred_to = []
+    for address in ("", "https://imaging.example.org/IHEInvokeImageDisplay", ""):
+        publishing.policy = replace(publishing.policy, invoke_image_display=address)
+        publishing.use(publishing.server)
+        publishing.publish(STUDY, 1)
+        referred_to.append(len(publishing.server.only("ImagingStudy")["endpoint"]))
+    assert referred_to == [1, 2, 1]
+
+
 def test_a_second_revision_changes_only_what_differs(publishing):
     publishing.finalize(small_revision())
     publishing.publish(STUDY, 1)

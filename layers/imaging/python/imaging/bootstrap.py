@@ -147,6 +147,9 @@ if TYPE_CHECKING:
 
 Environment = Mapping[str, str]
 
+# /status says how many up to here, so that no backlog takes its recorder more than its minute.
+_COUNTED_EACH_MINUTE = 10_000
+
 # A target that is down may be so for a day: 100 tries, the queue's number, take more than that.
 FIRST_DELIVERY_WAIT_SECONDS = 10
 LONGEST_DELIVERY_WAIT_SECONDS = 1800
@@ -513,24 +516,53 @@ def publish_study(environment: Environment) -> "Publishing":
 def search_retrieve(environment: Environment) -> ReadResources:
     """Everything that DICOMweb reads, in what a function can answer with, and what is of all spaces."""
     settings = Settings(environment)
-    of_all_spaces: dict[str, Answer] = {"/arrivals": _arrivals(settings), "/status": _recorded_status(settings)}
-    return _reading(settings, MAX_BODY_BYTES, of_all_spaces | _image_display(settings).routes())
+    held = _Held.of(settings)
+    of_all_spaces: dict[str, Answer] = {
+        "/arrivals": _arrivals(settings, held),
+        "/status": StatusResource(DynamoDbStatusRecord(_table(settings))),
+        **_image_display(settings, held).routes(),
+    }
+    return _reading(settings, held, MAX_BODY_BYTES, of_all_spaces)
 
 
-def _image_display(settings: Settings) -> ImageDisplayResource:
-    catalogue, links = DynamoDbCatalogue(_table(settings)), _links(settings)
+@dataclass(frozen=True)
+class _Held:
+    """What several use cases of a process read; what is read ahead has one bound for all of them."""
+
+    catalogue: DynamoDbCatalogue
+    objects: S3Objects
+    read_ahead: ReadAhead
+    search: SearchCatalogue
+    metadata: RetrieveMetadata
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Held":
+        catalogue, objects, read_ahead = DynamoDbCatalogue(_table(settings)), S3Objects(settings.spaces), ReadAhead()
+        return cls(
+            catalogue,
+            objects,
+            read_ahead,
+            SearchCatalogue(catalogue, catalogue),
+            RetrieveMetadata(catalogue, objects, read_ahead),
+        )
+
+
+def _image_display(settings: Settings, held: _Held) -> ImageDisplayResource:
+    links = _links(settings)
     return ImageDisplayResource(
         Viewer(settings.viewer_url_template, settings.viewer_embedded_in),
         settings.spaces,
         links,
-        find=FindDisplayedStudies(SearchCatalogue(catalogue, catalogue), settings.spaces, links),
-        key_images=FindKeyImages(catalogue, RetrieveMetadata(catalogue, S3Objects(settings.spaces))),
+        find=FindDisplayedStudies(held.search, settings.spaces, links),
+        key_images=FindKeyImages(held.catalogue, held.metadata),
     )
 
 
 def gateway(environment: Environment) -> Gateway:
     """What the gateway serves, in bodies of any size."""
-    return Gateway(_storing(environment, None), _reading(Settings(environment), None), cross_origin(environment))
+    settings = Settings(environment)
+    reading = _reading(settings, _Held.of(settings), None)
+    return Gateway(_storing(environment, None), reading, cross_origin(environment))
 
 
 def cross_origin(environment: Environment) -> CrossOrigin:
@@ -538,12 +570,12 @@ def cross_origin(environment: Environment) -> CrossOrigin:
     return CrossOrigin(Settings(environment).cors_origins)
 
 
-def _arrivals(settings: Settings) -> ArrivalsResource:
+def _arrivals(settings: Settings, held: _Held) -> ArrivalsResource:
     table = _table(settings)
     publishes_to_fhir = settings.get("PUBLISHES_TO_FHIR") == "yes"
     read = ReadArrivals(
         DynamoDbArrivals(table),
-        DynamoDbCatalogue(table),
+        held.catalogue,
         DynamoDbPublicationStandings(table) if publishes_to_fhir else None,
         Completions(settings.quiet, settings.spaces),
     )
@@ -556,26 +588,22 @@ def _arrivals(settings: Settings) -> ArrivalsResource:
     )
 
 
-def _recorded_status(settings: Settings) -> StatusResource:
-    return StatusResource(DynamoDbStatusRecord(_table(settings)))
-
-
 def _reading(
-    settings: Settings, max_body_bytes: int | None, further: Mapping[str, Answer] | None = None
+    settings: Settings, held: _Held, max_body_bytes: int | None, further: Mapping[str, Answer] | None = None
 ) -> ReadResources:
-    objects, catalogue = S3Objects(settings.spaces), DynamoDbCatalogue(_table(settings))
-    read_ahead, source = ReadAhead(), DynamoDbFeedSource(_table(settings))
+    objects, catalogue, read_ahead = held.objects, held.catalogue, held.read_ahead
+    source = DynamoDbFeedSource(_table(settings))
     worker = _pixel_worker(settings)
     headers, pixels = InstanceHeaders(objects), InstancePixels(objects, read_ahead)
     retrieve = RetrieveInstances(catalogue, objects, objects, read_ahead)
     return ReadResources(
         settings.spaces,
         _links(settings),
-        search=SearchCatalogue(catalogue, catalogue),
+        search=held.search,
         query_tags=DynamoDbQueryTagStates(_table(settings), settings.query_tags),
         retrieve=retrieve,
         encode=EncodeInstances(retrieve, TranscodeInstance(objects, headers, pixels, worker)),
-        metadata=RetrieveMetadata(catalogue, objects, read_ahead),
+        metadata=held.metadata,
         bulk_data=RetrieveBulkData(objects, headers, pixels, read_ahead),
         frames=RetrieveFrames(pixels, worker),
         render=RenderImage(catalogue, pixels, headers, worker),
@@ -674,8 +702,8 @@ def retell_drops(environment: Environment) -> RetellDrops:
     return RetellDrops(S3Objects(settings.spaces), queue, now)
 
 
-def status(environment: Environment) -> ReadStatus:
-    """What is held and what is waiting."""
+def status(environment: Environment, count_up_to: int | None = None) -> ReadStatus:
+    """What is held and what is waiting; see `ReadStatus`."""
     settings = Settings(environment)
     table = _table(settings)
     return ReadStatus(
@@ -690,12 +718,13 @@ def status(environment: Environment) -> ReadStatus:
         queues=_queues(settings),
         completions=Completions(settings.quiet, settings.spaces),
         clock=now,
+        count_up_to=count_up_to,
     )
 
 
 def record_status(environment: Environment) -> Recording:
     """The same, read each minute for who may not read all that it is made of."""
-    return Recording(status(environment), DynamoDbStatusRecord(_table(Settings(environment))))
+    return Recording(status(environment, _COUNTED_EACH_MINUTE), DynamoDbStatusRecord(_table(Settings(environment))))
 
 
 def errors(environment: Environment) -> ReadErrors:

@@ -1,6 +1,5 @@
 """One bulk value on its way out, under the path that its BulkDataURI has; PS3.18 Section 10.4.1.1.5."""
 
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -26,7 +25,8 @@ from imaging.reading.retrieve_frames import RetrieveFrames
 
 _ALONE, _IN_PARTS = Offer(OCTET_STREAM), Offer(OCTET_STREAM, is_multipart=True)
 _DOCUMENT, _MIME_TYPE_OF_DOCUMENT = "00420011", "00420012"
-_MEDIA_TYPE = re.compile(r"[\w.+-]{1,99}/[\w.+-]{1,99}", re.ASCII)
+# Those of PS3.3 Sections A.45 and A.85 that no browser runs: a CDA document is XML, in which a script may stand.
+_DOCUMENT_TYPES = frozenset({"application/pdf", "model/mtl", "model/obj", "model/stl"})
 _NARROWER = "ask for a Range of it"
 
 
@@ -111,9 +111,10 @@ class BulkDataResponse:
 
 
 def _document_media_type(instance: Instance, path: str) -> str | None:
-    """Of an Encapsulated Document, PS3.3 Section C.24.2."""
+    """Of an Encapsulated Document, PS3.3 Section C.24.2; None for what a browser might take for a program."""
     stated = text(instance.attributes, _MIME_TYPE_OF_DOCUMENT) if path == _DOCUMENT else ""
-    return stated.lower() if _MEDIA_TYPE.fullmatch(stated) else None
+    media_type = stated.partition(";")[0].strip().lower()
+    return media_type if media_type in _DOCUMENT_TYPES else None
 
 
 def _octet_forms(request: Request) -> list[Form]:

@@ -17,7 +17,7 @@ from imaging.dicomweb.path import SERIES, STUDY
 from imaging.dicomweb.retrieve_resources import Answer, RetrieveResources
 from imaging.dicomweb.search_resource import SearchResource
 from imaging.dicomweb.spaces_resource import SpacesResource
-from imaging.dicomweb.status import http_status
+from imaging.dicomweb.status import NOT_ANSWERED, http_status
 from imaging.dicomweb.wado_uri import WadoUri
 from imaging.errors import Rejected, RejectReason, Unavailable
 from imaging.model.links import Links
@@ -108,8 +108,7 @@ class ReadResources:
         except Rejected as rejected:
             return error_response(http_status(rejected.reason), str(rejected))
         except Unavailable:
-            sentence = "A part of this service did not answer; ask again in a moment."
-            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})
+            return error_response(HTTPStatus.SERVICE_UNAVAILABLE, NOT_ANSWERED, {"Retry-After": "1"})
 
     def _answer(self, request: Request) -> Response:
         for path, answer in self._elsewhere:
