@@ -139,7 +139,11 @@ function patientFacts({ birth_date: birthDate, sex }) {
   return [birthDate ? `born ${date(birthDate)}` : "", SEXES[sex] ?? sex ?? ""].filter(Boolean).join(", ");
 }
 
-function studyFacts({ study_date: studyDate, accession_number: accessionNumber }) {
-  const facts = [studyDate ? date(studyDate) : "No study date", accessionNumber ? `Acc. ${accessionNumber}` : ""];
+function studyFacts({ study_date: studyDate, accession_number: accessionNumber, space }) {
+  const facts = [
+    studyDate ? date(studyDate) : "No study date",
+    accessionNumber ? `Acc. ${accessionNumber}` : "",
+    `in ${space}`,
+  ];
   return facts.filter(Boolean).join(" · ");
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.viewer.replacement import Replacement, replace
 
 _IN_BUNDLES = (
-    Replacement('}, CodeMeaning, ": ")', '}, CodeMeaning && `${CodeMeaning}: `)', 1),
+    Replacement('}, CodeMeaning, ": ")', "}, CodeMeaning && `${CodeMeaning}: `)", 1),
     Replacement("} = ConceptNameCodeSequence;", "} = ConceptNameCodeSequence ?? {};", 2),
     Replacement("item.ConceptNameCodeSequence.", "item.ConceptNameCodeSequence?.", 16),
 )
