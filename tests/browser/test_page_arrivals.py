@@ -7,14 +7,15 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.arrivals_page import SECONDS, WAIT_MS, ArrivalsPage, picture_of
+from tests.browser.arrivals_page import SECONDS, UNDECODABLE, WAIT_MS, ArrivalsPage, picture_of
 from tests.flow.client import eventually, new_study
 
 expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture
-def arrivals(browser_page) -> ArrivalsPage:
+def arrivals(browser_page, watch) -> ArrivalsPage:
+    watch.expect(UNDECODABLE)
     return ArrivalsPage(browser_page)
 
 

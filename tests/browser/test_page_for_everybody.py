@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.arrivals_page import WAIT_MS, ArrivalsPage, picture_of, report_of
+from tests.browser.arrivals_page import UNDECODABLE, WAIT_MS, ArrivalsPage, picture_of, report_of
 from tests.browser.axe import violations
 from tests.browser.staged_answers import StagedAnswers
 from tests.flow.client import new_study
@@ -31,6 +31,7 @@ TROUBLED = {
 
 @pytest.fixture
 def arrivals(browser_page, watch) -> ArrivalsPage:
+    watch.expect(UNDECODABLE)
     watch.expect(r"status: 4\d\d POST \S+/studies$")
     watch.expect("console: .*status of 4")
     return ArrivalsPage(browser_page)

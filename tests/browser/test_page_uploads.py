@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.arrivals_page import WAIT_MS, ArrivalsPage, picture_of
+from tests.browser.arrivals_page import UNDECODABLE, WAIT_MS, ArrivalsPage, picture_of
 from tests.flow.client import new_study
 
 expect.set_options(timeout=WAIT_MS)
@@ -15,6 +15,7 @@ LEFT_WAITING = 10_000
 
 @pytest.fixture
 def arrivals(browser_page, watch) -> ArrivalsPage:
+    watch.expect(UNDECODABLE)
     # What the server refuses is in the console, whatever a page does.
     watch.expect(r"status: 4\d\d POST \S+/studies$")
     watch.expect("console: .*status of 4")
